@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * cdm: coherent device memory, the interface between kernel and user space.
+ *
+ * One region (one claimed dax device) is one device node, /dev/cdm0, and one
+ * device of the bus "cdm", /sys/bus/cdm/devices/cdm0. Single values and states
+ * are attributes there (docs/abi/); what has to happen as a whole is an ioctl.
+ *
+ * Rules for all of them:
+ *
+ *  - A struct begins with its size as the caller was compiled; the kernel
+ *    accepts a smaller or larger struct as long as everything it does not know
+ *    is zero. Outputs (out_*) are written up to the caller's size.
+ *  - An unknown flag is EINVAL, and a call that fails with EINVAL, EPERM,
+ *    EFAULT or E2BIG has changed nothing.
+ *  - ENODEV: the region has gone; close the file.
+ *  - Lengths and addresses are bytes and must be multiples of the page size;
+ *    counts are pages of the page size.
+ *  - A call that walks memory works for at most CDM_CALL_MS and then returns 0
+ *    with out_next short of the end: call again from there. A signal ends it
+ *    the same way; with nothing done at all it is EINTR.
+ */
+#ifndef _UAPI_LINUX_CDM_H
+#define _UAPI_LINUX_CDM_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/** The longest a CDM_MIGRATE or CDM_RESIDENCY call works, in milliseconds. */
+#define CDM_CALL_MS		250
+
+/**
+ * enum cdm_isolation - who can get a page of a region, weakest last
+ * @CDM_ISOLATION_NONE: held: the region has no pages yet
+ * @CDM_ISOLATION_EXCLUSIVE: only by asking; a touch by the CPU brings it back
+ * @CDM_ISOLATION_PRIVATE: only by asking; mapped, coherent, never on the LRU
+ * @CDM_ISOLATION_RESERVED: only by asking; ordinary movable page
+ * @CDM_ISOLATION_SHARED: everybody; ordinary movable page
+ *
+ * A level that this kernel or this module does not offer is EOPNOTSUPP.
+ */
+enum cdm_isolation {
+	CDM_ISOLATION_NONE = 0,
+	CDM_ISOLATION_EXCLUSIVE = 1,
+	CDM_ISOLATION_PRIVATE = 2,
+	CDM_ISOLATION_RESERVED = 3,
+	CDM_ISOLATION_SHARED = 4,
+};
+
+/**
+ * enum cdm_role - what the pages of a block are now
+ * @CDM_ROLE_IDLE: the block has no struct pages
+ * @CDM_ROLE_COHERENT: device pages that only cdm hands out
+ * @CDM_ROLE_FILE: pages of cdmfs
+ * @CDM_ROLE_EXCLUSIVE: device pages that the CPU cannot reach
+ * @CDM_ROLE_SYSTEM: ordinary pages of the kernel
+ * @CDM_ROLE_LOST: something kept a page for ever: the block is out of use
+ */
+enum cdm_role {
+	CDM_ROLE_IDLE = 0,
+	CDM_ROLE_COHERENT = 1,
+	CDM_ROLE_FILE = 2,
+	CDM_ROLE_EXCLUSIVE = 3,
+	CDM_ROLE_SYSTEM = 4,
+	CDM_ROLE_LOST = 5,
+};
+
+/*
+ * Where a page is, or should go: the id of a region (0 and up), or one of
+ * these.
+ */
+#define CDM_WHERE_ANY		(-1)	/* only as a filter: no matter where */
+#define CDM_WHERE_RAM		(-2)	/* ordinary memory of any node */
+#define CDM_WHERE_NONE		(-3)	/* nothing there yet, or the zero page */
+#define CDM_WHERE_SWAP		(-4)	/* swapped out */
+#define CDM_WHERE_OTHER		(-5)	/* another driver's memory, or in transit */
+
+/**
+ * struct cdm_online - CDM_ONLINE: give a held region a level
+ * @size: sizeof(struct cdm_online)
+ * @flags: CDM_ONLINE_*
+ * @isolation: the level, enum cdm_isolation
+ * @pad: zero
+ * @length: bytes to take into use, a multiple of the block size; 0 for all
+ * @out_length: bytes that are in use now
+ *
+ * Needs CAP_SYS_ADMIN. Blocks get their struct pages when they are first
+ * needed, so this takes no time and no memory. EALREADY: the region has that
+ * level and length already. EBUSY: it has another, or it is being drained.
+ */
+struct cdm_online {
+	__u32 size;
+	__u32 flags;
+	__u32 isolation;
+	__u32 pad;
+	__aligned_u64 length;
+	__aligned_u64 out_length;
+};
+
+/** Keep the memory map (struct page) of a block in the block itself. */
+#define CDM_ONLINE_MEMMAP_ON_BLOCK	(1U << 0)
+
+/**
+ * struct cdm_offline - CDM_OFFLINE: drain a region and hold it idle again
+ * @size: sizeof(struct cdm_offline)
+ * @flags: CDM_OFFLINE_*
+ * @timeout_ms: give up after this long; 0 for no limit
+ * @out_moved: pages brought back to RAM by this call
+ * @out_left: pages still in use
+ * @out_pinned: of those, pages that something holds a reference to
+ * @out_busy: of those, pages that were locked or in transit at the last try
+ * @out_no_memory: of those, pages for which RAM had no room at the last try
+ *
+ * Needs CAP_SYS_ADMIN. From the start of the drain no page of the region is
+ * handed out. When the time runs out (ETIMEDOUT) or a signal comes (EINTR) all
+ * blocks go back in service, except with CDM_OFFLINE_KEEP: then the drain
+ * stays on until the next CDM_OFFLINE of this file or its close, which puts
+ * them back. Callers that show progress call with a short @timeout_ms and
+ * CDM_OFFLINE_KEEP until it returns 0. EALREADY: the region is held already.
+ * EBUSY: another file drains it.
+ */
+struct cdm_offline {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 timeout_ms;
+	__aligned_u64 out_moved;
+	__aligned_u64 out_left;
+	__aligned_u64 out_pinned;
+	__aligned_u64 out_busy;
+	__aligned_u64 out_no_memory;
+};
+
+/** When the time runs out, keep on draining as long as this file is open. */
+#define CDM_OFFLINE_KEEP		(1U << 0)
+/** Move nothing: end the drain of this file and put the blocks back. */
+#define CDM_OFFLINE_CANCEL		(1U << 1)
+
+/**
+ * struct cdm_migrate - CDM_MIGRATE: move the pages of a range of addresses
+ * @size: sizeof(struct cdm_migrate)
+ * @flags: CDM_MIGRATE_*
+ * @pid: whose memory, in the caller's pid namespace; 0 for the caller's own
+ * @from: move only pages that are there: CDM_WHERE_ANY, CDM_WHERE_RAM or the
+ *	id of a region
+ * @to: CDM_WHERE_RAM, or the id of the region that this file belongs to
+ * @workers: threads to work with, 1 to 64; 0 for the module's default
+ * @addr: first byte
+ * @length: bytes; the range may have holes, and may reach past the last mapping
+ * @out_next: first byte not looked at; @addr + @length when all is done
+ * @out_moved: pages moved (with CDM_MIGRATE_DRY_RUN: that would be tried)
+ * @out_populated: pages made and cleared at @to where there was nothing
+ * @out_already: pages that are at @to
+ * @out_filtered: pages that are neither at @to nor at @from
+ * @out_not_present: pages not there: never touched, zero page, or swapped out
+ * @out_busy: pages that stayed because they are pinned, locked or in transit
+ * @out_shared: pages that stayed because other processes map them too
+ * @out_file: pages that stayed because they belong to a file or shared memory
+ * @out_huge: pages that stayed because this kernel cannot split their folio
+ * @out_unsupported: pages in mappings that cannot move (hugetlb, device, DAX,
+ *	secret or special memory)
+ * @out_no_space: pages that stayed because @to had no room
+ * @out_retired: pages that could not be read and are being retired
+ * @out_unmapped: pages of the range that no mapping covers
+ *
+ * Everything in [@addr, @out_next) is counted once, so the counts from
+ * @out_moved to @out_unmapped add up to its length.
+ *
+ * The caller's own memory needs no capability, somebody else's CAP_SYS_PTRACE
+ * in the initial user namespace (EPERM, whether there is such a process or
+ * not). ESRCH: no such process. EBUSY: the region is held or draining.
+ */
+struct cdm_migrate {
+	__u32 size;
+	__u32 flags;
+	__s32 pid;
+	__s32 from;
+	__s32 to;
+	__u32 workers;
+	__aligned_u64 addr;
+	__aligned_u64 length;
+	__aligned_u64 out_next;
+	__aligned_u64 out_moved;
+	__aligned_u64 out_populated;
+	__aligned_u64 out_already;
+	__aligned_u64 out_filtered;
+	__aligned_u64 out_not_present;
+	__aligned_u64 out_busy;
+	__aligned_u64 out_shared;
+	__aligned_u64 out_file;
+	__aligned_u64 out_huge;
+	__aligned_u64 out_unsupported;
+	__aligned_u64 out_no_space;
+	__aligned_u64 out_retired;
+	__aligned_u64 out_unmapped;
+};
+
+/** Make pages at @to where anonymous memory has none yet. */
+#define CDM_MIGRATE_POPULATE		(1U << 0)
+/** Move pages that other processes map too; needs CAP_SYS_NICE. */
+#define CDM_MIGRATE_SHARED		(1U << 1)
+/** Change nothing, only count. */
+#define CDM_MIGRATE_DRY_RUN		(1U << 2)
+
+#define CDM_MIGRATE_WORKERS_MAX		64
+
+/**
+ * struct cdm_extent - a run of pages that are in the same place
+ * @addr: first byte
+ * @length: bytes
+ * @where: id of a region, or CDM_WHERE_RAM, _NONE, _SWAP or _OTHER
+ * @pad: zero
+ */
+struct cdm_extent {
+	__aligned_u64 addr;
+	__aligned_u64 length;
+	__s32 where;
+	__u32 pad;
+};
+
+/**
+ * struct cdm_residency - CDM_RESIDENCY: where the pages of a range are
+ * @size: sizeof(struct cdm_residency)
+ * @flags: zero
+ * @pid: as in struct cdm_migrate, with the same permissions
+ * @nr_extents: room in @extents, 1 to CDM_EXTENTS_MAX
+ * @addr: first byte
+ * @length: bytes
+ * @extents: pointer to an array of struct cdm_extent
+ * @out_next: first byte not looked at
+ * @out_nr_extents: entries written; addresses that no mapping covers are left
+ *	out, and an extent may be continued by the next
+ * @pad: zero
+ */
+struct cdm_residency {
+	__u32 size;
+	__u32 flags;
+	__s32 pid;
+	__u32 nr_extents;
+	__aligned_u64 addr;
+	__aligned_u64 length;
+	__aligned_u64 extents;
+	__aligned_u64 out_next;
+	__u32 out_nr_extents;
+	__u32 pad;
+};
+
+#define CDM_EXTENTS_MAX			65536
+
+/**
+ * struct cdm_block_info - one block of a region
+ * @start: physical address of its first byte
+ * @length: bytes
+ * @role: enum cdm_role
+ * @flags: CDM_BLOCK_*
+ * @total: pages that can be handed out (0 while the block is idle)
+ * @used: of those, pages that somebody owns
+ * @retired: pages out of use for ever
+ */
+struct cdm_block_info {
+	__aligned_u64 start;
+	__aligned_u64 length;
+	__u32 role;
+	__u32 flags;
+	__aligned_u64 total;
+	__aligned_u64 used;
+	__aligned_u64 retired;
+};
+
+/** The block belongs to the part of the region that is online. */
+#define CDM_BLOCK_ONLINE		(1U << 0)
+/** Its pages are being moved out, none is handed out. */
+#define CDM_BLOCK_DRAINING		(1U << 1)
+/** Its memory map is in the block itself. */
+#define CDM_BLOCK_MEMMAP		(1U << 2)
+
+/**
+ * struct cdm_blocks - CDM_BLOCKS: the blocks of a region
+ * @size: sizeof(struct cdm_blocks)
+ * @flags: zero
+ * @first: number of the first block wanted
+ * @nr_blocks: room in @blocks, up to CDM_BLOCKS_MAX
+ * @blocks: pointer to an array of struct cdm_block_info
+ * @out_total: blocks of the region
+ * @out_nr_blocks: entries written
+ */
+struct cdm_blocks {
+	__u32 size;
+	__u32 flags;
+	__u32 first;
+	__u32 nr_blocks;
+	__aligned_u64 blocks;
+	__u32 out_total;
+	__u32 out_nr_blocks;
+};
+
+#define CDM_BLOCKS_MAX			4096
+
+#define CDM_IOCTL_TYPE			0xCD
+
+#define CDM_ONLINE		_IO(CDM_IOCTL_TYPE, 0x00)
+#define CDM_OFFLINE		_IO(CDM_IOCTL_TYPE, 0x01)
+#define CDM_MIGRATE		_IO(CDM_IOCTL_TYPE, 0x02)
+#define CDM_RESIDENCY		_IO(CDM_IOCTL_TYPE, 0x03)
+#define CDM_BLOCKS		_IO(CDM_IOCTL_TYPE, 0x04)
+
+/*
+ * uevents of a region: ACTION=add and remove as for any device, and
+ * ACTION=change with one of these in CDM_EVENT.
+ */
+#define CDM_EVENT_ONLINE	"online"	/* CDM_ISOLATION says the level */
+#define CDM_EVENT_OFFLINE	"offline"	/* drained and held */
+#define CDM_EVENT_DRAIN		"drain"		/* a drain has begun */
+#define CDM_EVENT_STUCK		"stuck"		/* no page moved for a second;
+						 * CDM_LEFT, CDM_PINNED and
+						 * CDM_NO_MEMORY in pages */
+#define CDM_EVENT_RESUME	"resume"	/* a drain was given up */
+#define CDM_EVENT_RETIRE	"retire"	/* CDM_PFN is bad */
+
+#endif /* _UAPI_LINUX_CDM_H */
