@@ -11,7 +11,9 @@ from .base import Failure, cache_root, locked, say
 GUEST = pathlib.Path(__file__).resolve().parent.parent / "rootfs"
 
 # Needed to find the root disk; everything else is loaded by udev, as anywhere.
+# (crc32c_generic: the older kernels' erofs asks for it by a soft dependency.)
 BOOT_MODULES = ("virtio_pci", "virtio_blk", "erofs", "overlay")
+IF_THERE = ("crc32c_generic",)
 
 # Compilers and QEMU serve the build by chroot; a guest has no use for them.
 NOT_IN_GUEST = (
@@ -63,7 +65,7 @@ def module_files(tree, version, names):
     ordered = []
     for name in names:
         if name not in by_name:
-            if f"/{name}.ko" in built_in.replace("-", "_"):
+            if name in IF_THERE or f"/{name}.ko" in built_in.replace("-", "_"):
                 continue
             raise Failure(f"kernel {version} has no module {name}")
         path = by_name[name]
@@ -76,7 +78,7 @@ def module_files(tree, version, names):
 def initramfs(tree, version):
     """The path of the initramfs for one kernel of TREE."""
     script = (GUEST / "init").read_bytes()
-    recipe = hashlib.sha256(script + repr(BOOT_MODULES).encode()).hexdigest()[:8]
+    recipe = hashlib.sha256(script + repr(BOOT_MODULES + IF_THERE).encode()).hexdigest()[:8]
     path = cache_root() / f"initramfs-{tree.root.name}-{version}-{recipe}.cpio"
     if path.exists():
         return path
@@ -86,7 +88,7 @@ def initramfs(tree, version):
     archive.file("bin/busybox", (tree.root / "usr/bin/busybox").read_bytes(), 0o755)
     archive.file("init", script, 0o755)
     order = []
-    for module in module_files(tree, version, BOOT_MODULES):
+    for module in module_files(tree, version, IF_THERE + BOOT_MODULES):
         plain = module.name.split(".ko")[0] + ".ko"
         archive.file(f"modules/{plain}", unpacked(tree, module), 0o644)
         order.append(plain)
