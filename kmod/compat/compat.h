@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * cdm: the newest kernel's names on older kernels.
+ *
+ * The only place of the module that knows that kernels differ. Each CDM_HAVE_X
+ * is found by compiling compat/probes/x.c through the Kbuild of the kernel;
+ * each shim names the change it bridges and when it may go.
+ */
+#ifndef _CDM_COMPAT_H
+#define _CDM_COMPAT_H
+
+#include <linux/device.h>
+#include <linux/memremap.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/swap.h>
+#include <linux/swapops.h>
+
+#include "config.h"
+
+#if CDM_HAVE_SOFTLEAF
+#include <linux/leafops.h>
+#endif
+
+/*
+ * Free callback of a pagemap. 6.19 "mm/zone_device: rename page_free callback
+ * to folio_free"; may go when 6.12 is no longer supported.
+ */
+#if CDM_HAVE_FOLIO_FREE
+#define CDM_PAGEMAP_FREE(fn)						\
+	static void cdm_folio_free(struct folio *folio)			\
+	{								\
+		fn(&folio->page);					\
+	}
+#define CDM_PAGEMAP_FREE_OP	.folio_free = cdm_folio_free
+#else
+#define CDM_PAGEMAP_FREE(fn)						\
+	static void cdm_page_free(struct page *page)			\
+	{								\
+		fn(page);						\
+	}
+#define CDM_PAGEMAP_FREE_OP	.page_free = cdm_page_free
+#endif
+
+/*
+ * 6.19 gave zone_device_page_init() the pagemap and an order, and
+ * 6.14 "mm: Introduce page_pgmap()" an accessor; may go with 6.12.
+ */
+#if !CDM_HAVE_PAGE_PGMAP
+static inline struct dev_pagemap *page_pgmap(const struct page *page)
+{
+	return page->pgmap;
+}
+#endif
+
+static inline void cdm_zone_device_page_init(struct page *page,
+					     struct dev_pagemap *pgmap)
+{
+#if CDM_HAVE_ZONE_DEVICE_PAGE_INIT_ORDER
+	zone_device_page_init(page, pgmap, 0);
+#else
+	zone_device_page_init(page);
+#endif
+}
+
+/*
+ * Is a page mapped more than once, as far as can be told without its lock?
+ * 6.16 folio_maybe_mapped_shared(), 6.9 folio_likely_mapped_shared(), before
+ * that page_mapcount(); may go with 6.12.
+ */
+static inline bool cdm_page_mapped_shared(struct page *page)
+{
+#if CDM_HAVE_FOLIO_MAYBE_MAPPED_SHARED
+	return folio_maybe_mapped_shared(page_folio(page));
+#elif CDM_HAVE_FOLIO_LIKELY_MAPPED_SHARED
+	return folio_likely_mapped_shared(page_folio(page));
+#else
+	return page_mapcount(page) > 1;
+#endif
+}
+
+/*
+ * How often a small folio is mapped. 6.1 does not export folio_mapcount(), and
+ * 6.12 has no page_mapcount(); may go with 6.1.
+ */
+static inline int cdm_page_mapcount(struct page *page)
+{
+#if CDM_HAVE_PAGE_MAPCOUNT
+	return page_mapcount(page);
+#else
+	return folio_mapcount(page_folio(page));
+#endif
+}
+
+/*
+ * Can migrate_vma_setup() split a large folio that is mapped by ptes? Since
+ * 6.19 ("mm/migrate_device: handle partially mapped folios during collection"),
+ * which came with MIGRATE_VMA_SELECT_COMPOUND; may go with 6.12.
+ */
+static inline bool cdm_migrate_vma_splits_pte_mapped(void)
+{
+	return CDM_HAVE_MIGRATE_COMPOUND;
+}
+
+/*
+ * Non-present ptes. 6.19 "mm: introduce leaf entry type and use to simplify
+ * leaf entry logic" replaced pte_to_swp_entry(); may go with 6.12.
+ */
+static inline bool cdm_pte_is_migration(pte_t pte)
+{
+#if CDM_HAVE_SOFTLEAF
+	return softleaf_is_migration(softleaf_from_pte(pte));
+#else
+	return is_migration_entry(pte_to_swp_entry(pte));
+#endif
+}
+
+static inline bool cdm_pte_is_swap(pte_t pte)
+{
+#if CDM_HAVE_SOFTLEAF
+	return softleaf_is_swap(softleaf_from_pte(pte));
+#else
+	return !non_swap_entry(pte_to_swp_entry(pte));
+#endif
+}
+
+/*
+ * Let go of the pages that this CPU's batches hold. lru_add_drain() is not
+ * exported, but releasing a batch calls it. 6.3 "mm: remove struct pagevec"
+ * renamed the caller; may go with 6.1.
+ */
+#if CDM_HAVE_FOLIO_BATCH_H
+#include <linux/folio_batch.h>
+#else
+#include <linux/pagevec.h>
+#endif
+static inline void cdm_lru_drain_this_cpu(void)
+{
+#if CDM_HAVE_FOLIO_BATCH_RELEASE
+	struct folio_batch batch;
+
+	folio_batch_init(&batch);
+	__folio_batch_release(&batch);
+#else
+	struct pagevec batch;
+
+	pagevec_init(&batch);
+	__pagevec_release(&batch);
+#endif
+}
+
+/*
+ * The mlock flag of a page that is being freed. 6.7 made the accessors take
+ * folios only; may go with 6.1.
+ */
+static inline bool cdm_page_test_clear_mlocked(struct page *page)
+{
+	return folio_test_clear_mlocked(page_folio(page));
+}
+
+/*
+ * 6.2 "driver core: make struct device_type.devnode() take a const *"; may go
+ * with 6.1.
+ */
+#if CDM_HAVE_DEVNODE_CONST
+#define CDM_DEVNODE_DEVICE	const struct device
+#else
+#define CDM_DEVNODE_DEVICE	struct device
+#endif
+
+/*
+ * Does the dax bus match drivers by type (6.3, e9ee9fe3a6d7 "dax: Assign RAM
+ * regions to memory-hotplug by default")? The header of the bus is private, so
+ * the probe looks for vm_flags_set(), which came in the same release. May go
+ * with 6.1.
+ */
+static inline bool cdm_dax_bus_matches_types(void)
+{
+	return CDM_HAVE_DAX_TYPE_MATCH;
+}
+
+#endif /* _CDM_COMPAT_H */

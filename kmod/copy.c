@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cdm: copying the content of pages.
+ *
+ * A step of its own, so that an engine can take its place.
+ */
+#include <linux/highmem.h>
+#include <linux/uaccess.h>
+
+#include "copy.h"
+
+/**
+ * cdm_copy_page() - copy a page that may be bad
+ * @dst: written in full, unless an error is returned
+ * @src: read machine-check safe, as copy_mc_highpage() does
+ *
+ * On an error the bad page is handed to memory_failure(), which runs later and
+ * retires it.
+ *
+ * Context: any.
+ * Return: 0, or -EHWPOISON if @src can not be read.
+ */
+int cdm_copy_page(struct page *dst, struct page *src)
+{
+	unsigned long left;
+	void *to, *from;
+
+	from = kmap_local_page(src);
+	to = kmap_local_page(dst);
+	left = copy_mc_to_kernel(to, from, PAGE_SIZE);
+	kunmap_local(to);
+	kunmap_local(from);
+	if (!left)
+		return 0;
+
+	memory_failure_queue(page_to_pfn(src), 0);
+	return -EHWPOISON;
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cdm: claiming dax devices.
+ *
+ * A driver on the dax bus beside kmem and device_dax. With "claim" (the
+ * default) it takes volatile devices as they appear; kmem, loaded after it
+ * (modprobe.d has the softdep), then never sees them. Knows nothing of pages.
+ */
+#include <linux/ctype.h>
+#include <linux/kstrtox.h>
+#include <linux/module.h>
+#include <linux/notifier.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+
+#include "cdm.h"
+#include "compat/dax_bus.h"
+
+static bool claim = true;
+module_param(claim, bool, 0444);
+MODULE_PARM_DESC(claim, "take every volatile dax device as it appears (default Y); N: only by new_id and bind");
+
+static struct dax_device_driver cdm_dax_driver;
+
+/*
+ * Ranges and node of a device stand in attributes of its own, which are ABI,
+ * while struct dev_dax is private and changes. So the attributes are read the
+ * way sysfs reads them.
+ */
+static int attr_read(struct device *dev, const char *name, char *buf)
+{
+	const struct attribute_group *const *group;
+	struct attribute **attr;
+
+	if (!dev->type || !dev->type->groups)
+		return -ENOENT;
+	for (group = dev->type->groups; *group; group++) {
+		for (attr = (*group)->attrs; attr && *attr; attr++) {
+			struct device_attribute *dev_attr;
+			ssize_t len;
+
+			if (strcmp((*attr)->name, name))
+				continue;
+			dev_attr = container_of(*attr, struct device_attribute,
+						attr);
+			if (!dev_attr->show)
+				return -ENOENT;
+			len = dev_attr->show(dev, dev_attr, buf);
+			if (len < 0)
+				return len;
+			buf[min_t(ssize_t, len, PAGE_SIZE - 1)] = '\0';
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static int attr_read_u64(struct device *dev, const char *name, u64 *value)
+{
+	char *buf = (char *)get_zeroed_page(GFP_KERNEL);
+	int rc;
+
+	if (!buf)
+		return -ENOMEM;
+	rc = attr_read(dev, name, buf);
+	if (!rc)
+		rc = kstrtoull(strim(buf), 0, value);
+	free_page((unsigned long)buf);
+	return rc;
+}
+
+static int attr_read_int(struct device *dev, const char *name, int *value)
+{
+	char *buf = (char *)get_zeroed_page(GFP_KERNEL);
+	int rc;
+
+	if (!buf)
+		return -ENOMEM;
+	rc = attr_read(dev, name, buf);
+	if (!rc)
+		rc = kstrtoint(strim(buf), 0, value);
+	free_page((unsigned long)buf);
+	return rc;
+}
+
+/**
+ * struct dax_ranges - the physical ranges of a dax device
+ * @ranges: the ranges
+ * @nr: entries in use
+ */
+struct dax_ranges {
+	struct range ranges[CDM_RANGES_MAX];
+	unsigned int nr;
+};
+
+/* Children called mappingN have one range each. */
+static int mapping_add(struct device *dev, void *data)
+{
+	struct dax_ranges *ranges = data;
+	u64 start, end;
+	int rc;
+
+	if (strncmp(dev_name(dev), "mapping", 7))
+		return 0;
+	rc = attr_read_u64(dev, "start", &start);
+	if (!rc)
+		rc = attr_read_u64(dev, "end", &end);
+	if (rc)
+		return rc;
+	if (ranges->nr == CDM_RANGES_MAX)
+		return -E2BIG;
+	ranges->ranges[ranges->nr++] = (struct range) { start, end };
+	return 0;
+}
+
+static int ranges_read(struct device *dev, struct dax_ranges *ranges)
+{
+	u64 start, size;
+	int rc;
+
+	ranges->nr = 0;
+	rc = device_for_each_child(dev, ranges, mapping_add);
+	if (rc || ranges->nr)
+		return rc;
+
+	rc = attr_read_u64(dev, "resource", &start);
+	if (!rc)
+		rc = attr_read_u64(dev, "size", &size);
+	if (rc)
+		return rc;
+	if (!size)
+		return -ENXIO;
+	ranges->ranges[ranges->nr++] = (struct range) { start, start + size - 1 };
+	return 0;
+}
+
+/* Persistent memory has its data to keep; it is a child of a libnvdimm bus. */
+static bool is_persistent(struct device *dev)
+{
+	for (dev = dev->parent; dev; dev = dev->parent)
+		if (dev->bus && !strcmp(dev->bus->name, "nd"))
+			return true;
+	return false;
+}
+
+/**
+ * struct dax_search - find the device that is part of a struct dev_dax
+ * @inside: address of the struct dev_dax
+ * @found: the device
+ */
+struct dax_search {
+	unsigned long inside;
+	struct device *found;
+};
+
+static int search_one(struct device *dev, void *data)
+{
+	struct dax_search *search = data;
+	unsigned long addr = (unsigned long)dev;
+
+	if (dev->driver != &cdm_dax_driver.drv || addr < search->inside ||
+	    addr >= search->inside + PAGE_SIZE)
+		return 0;
+	if (!search->found || dev < search->found)
+		search->found = dev;
+	return 0;
+}
+
+/*
+ * The struct device of a struct dev_dax, whose layout is not known: the device
+ * on the bus, bound to this driver, that lies next behind its address.
+ */
+static struct device *device_of(struct dev_dax *dev_dax)
+{
+	struct dax_search search = { .inside = (unsigned long)dev_dax };
+
+	bus_for_each_dev(cdm_dax_driver.drv.bus, NULL, &search, search_one);
+	return search.found;
+}
+
+static int cdm_dax_probe(struct dev_dax *dev_dax)
+{
+	struct device *dev = device_of(dev_dax);
+	struct cdm_region *region;
+	struct dax_ranges *ranges;
+	int rc, nid;
+
+	if (WARN_ON_ONCE(!dev))
+		return -ENODEV;
+	if (is_persistent(dev))
+		return -ENODEV;
+
+	ranges = kzalloc(sizeof(*ranges), GFP_KERNEL);
+	if (!ranges)
+		return -ENOMEM;
+	rc = ranges_read(dev, ranges);
+	if (!rc)
+		rc = attr_read_int(dev, "target_node", &nid);
+	if (rc) {
+		dev_err(dev, "cdm: cannot read its ranges: %d\n", rc);
+		goto out;
+	}
+	if (nid < 0) {
+		dev_err(dev, "cdm: the firmware gave it no NUMA node\n");
+		rc = -EINVAL;
+		goto out;
+	}
+
+	region = cdm_region_add(dev, ranges->ranges, ranges->nr, nid);
+	rc = PTR_ERR_OR_ZERO(region);
+	if (rc == -ERANGE)
+		dev_err(dev, "cdm: smaller than one block of memory\n");
+	else if (rc)
+		dev_err(dev, "cdm: cannot claim it: %d\n", rc);
+	else
+		dev_set_drvdata(dev, region);
+out:
+	kfree(ranges);
+	return rc;
+}
+
+static void cdm_dax_remove(struct dev_dax *dev_dax)
+{
+	struct device *dev = device_of(dev_dax);
+
+	if (WARN_ON_ONCE(!dev))
+		return;
+	cdm_region_remove(dev_get_drvdata(dev));
+	dev_set_drvdata(dev, NULL);
+}
+
+static struct dax_device_driver cdm_dax_driver = {
+	.probe = cdm_dax_probe,
+	.remove = cdm_dax_remove,
+};
+
+/*
+ * On a bus that does not match by type, a device is asked for by name, the way
+ * user space would: by the driver's attribute new_id.
+ */
+static ssize_t new_id_write(const char *name)
+{
+	const struct attribute_group *const *group =
+		cdm_dax_driver.drv.bus->drv_groups;
+	struct attribute **attr;
+
+	for (; group && *group; group++) {
+		for (attr = (*group)->attrs; attr && *attr; attr++) {
+			struct driver_attribute *drv_attr =
+				container_of(*attr, struct driver_attribute, attr);
+
+			if (!strcmp((*attr)->name, "new_id") && drv_attr->store)
+				return drv_attr->store(&cdm_dax_driver.drv, name,
+						       strlen(name));
+		}
+	}
+	return -ENOENT;
+}
+
+static int claim_by_name(struct device *dev, void *unused)
+{
+	if (!dev->driver && !is_persistent(dev))
+		new_id_write(dev_name(dev));
+	return 0;
+}
+
+static int bus_notify(struct notifier_block *nb, unsigned long action,
+		      void *data)
+{
+	if (action == BUS_NOTIFY_ADD_DEVICE)
+		claim_by_name(data, NULL);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block bus_notifier = {
+	.notifier_call = bus_notify,
+};
+
+static bool claims_by_name(void)
+{
+	return claim && !cdm_dax_bus_matches_types();
+}
+
+/**
+ * cdm_dax_init() - register the driver
+ *
+ * Return: 0 or a negative errno.
+ */
+int cdm_dax_init(void)
+{
+	int rc;
+
+	cdm_dax_driver.type = DAXDRV_KMEM_TYPE;
+	if (cdm_dax_bus_matches_types() && !claim)
+		cdm_dax_driver.type = CDM_DAXDRV_NO_TYPE;
+	rc = __dax_driver_register(&cdm_dax_driver, THIS_MODULE, KBUILD_MODNAME);
+	if (rc || !claims_by_name())
+		return rc;
+
+	rc = bus_register_notifier(cdm_dax_driver.drv.bus, &bus_notifier);
+	if (rc) {
+		dax_driver_unregister(&cdm_dax_driver);
+		return rc;
+	}
+	bus_for_each_dev(cdm_dax_driver.drv.bus, NULL, NULL, claim_by_name);
+	return 0;
+}
+
+/**
+ * cdm_dax_exit() - unregister the driver; all regions are drained and removed
+ */
+void cdm_dax_exit(void)
+{
+	if (claims_by_name())
+		bus_unregister_notifier(cdm_dax_driver.drv.bus, &bus_notifier);
+	dax_driver_unregister(&cdm_dax_driver);
+}
+
+MODULE_ALIAS("dax:t0*");

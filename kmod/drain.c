@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cdm: moving every page out of a region.
+ *
+ * A drain goes in passes over the pages in use. Between passes it sleeps, the
+ * longer the less came of the last one: a page that something else holds is
+ * unmapped and mapped again by each try, and that disturbs its owner.
+ */
+#include <linux/jiffies.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/workqueue.h>
+
+#include "cdm.h"
+#include "logic/bits.h"
+#include "migrate.h"
+#include "trace.h"
+
+/* RAM that a drain leaves to everybody else, so that nobody runs out of it. */
+#define RAM_RESERVE_MIN_BYTES	(32UL << 20)
+#define RAM_RESERVE_SHIFT	6		/* 1/64 of all RAM */
+
+#define PAUSE_MIN_MS		1
+#define PAUSE_MAX_MS		100
+#define STUCK_AFTER_MS		1000
+
+/**
+ * struct cdm_drain - one pass over the pages of a region
+ * @job: its work
+ * @region: the region
+ * @interruptible: end when the region begins to leave
+ * @no_room: RAM was too full to go on
+ * @block: number of the block that is next; guarded by job.lock
+ * @bit: page within it that is next; guarded by job.lock
+ * @counts: pages by enum cdm_result; guarded by job.lock
+ */
+struct cdm_drain {
+	struct cdm_job job;
+	struct cdm_region *region;
+	bool interruptible;
+	bool no_room;
+	unsigned int block;
+	unsigned long bit;
+	u64 counts[CDM_NR_RESULTS];
+};
+
+/**
+ * struct cdm_limits - what ends a drain before it is done
+ * @has_deadline: whether @deadline counts
+ * @deadline: jiffies
+ * @interruptible: a signal does, and the region's leaving
+ */
+struct cdm_limits {
+	bool has_deadline;
+	unsigned long deadline;
+	bool interruptible;
+};
+
+/**
+ * struct cdm_stuck - the pages that a pass left behind
+ * @left: pages in use
+ * @pinned: of those, pages with a reference that is not a mapping
+ * @busy: of those, the others
+ */
+struct cdm_stuck {
+	u64 left;
+	u64 pinned;
+	u64 busy;
+};
+
+/*
+ * Is there RAM for another window without driving the system into the
+ * out-of-memory killer? With swap to spare, allocating makes room.
+ */
+static bool ram_has_room(void)
+{
+	unsigned long reserve = max(RAM_RESERVE_MIN_BYTES >> PAGE_SHIFT,
+				    totalram_pages() >> RAM_RESERVE_SHIFT);
+	long available = si_mem_available();
+	long need = reserve + cdm_job_workers(0) * CDM_WINDOW_PAGES;
+
+	return available > need || get_nr_swap_pages() > need;
+}
+
+/* The next run of used pages; the bits may change as soon as this returns. */
+static unsigned long run_claim(struct cdm_drain *drain, unsigned long *pfn)
+{
+	struct cdm_region *region = drain->region;
+	unsigned long nr = 0, start;
+
+	lockdep_assert_held(&drain->job.lock);
+
+	for (; drain->block < region->nr_blocks; drain->block++, drain->bit = 0) {
+		struct cdm_block *block = &region->blocks[drain->block];
+
+		spin_lock_irq(&block->lock);
+		if (block->nr_used)
+			nr = cdm_bits_next_run(block->used_bits, block->nr_pages,
+					       max(drain->bit, block->first),
+					       CDM_WINDOW_PAGES, &start);
+		spin_unlock_irq(&block->lock);
+		if (nr) {
+			drain->bit = start + nr;
+			*pfn = block->start_pfn + start;
+			return nr;
+		}
+	}
+	return 0;
+}
+
+/* References beyond those of the mappings: not in the way for no reason. */
+static bool page_is_pinned(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return folio_maybe_dma_pinned(folio) ||
+	       folio_ref_count(folio) > cdm_page_mapcount(page);
+}
+
+/* Move a run, except for pages that something holds. */
+static void run_evict(unsigned long pfn, unsigned long nr,
+		      struct cdm_batch *batch, u64 *counts)
+{
+	unsigned long i, run = 0;
+
+	for (i = 0; i <= nr; i++) {
+		if (i < nr && !page_is_pinned(pfn_to_page(pfn + i))) {
+			run++;
+			continue;
+		}
+		if (run)
+			cdm_evict_pfns(pfn + i - run, run, batch, counts);
+		run = 0;
+	}
+}
+
+static bool drain_step(struct cdm_job *job, struct cdm_batch *batch)
+{
+	struct cdm_drain *drain = container_of(job, struct cdm_drain, job);
+	u64 counts[CDM_NR_RESULTS] = {};
+	unsigned long pfn, nr;
+	unsigned int i;
+
+	if (!ram_has_room()) {
+		WRITE_ONCE(drain->no_room, true);
+		return false;
+	}
+	if (drain->interruptible && READ_ONCE(drain->region->leaving))
+		return false;
+	mutex_lock(&job->lock);
+	nr = run_claim(drain, &pfn);
+	mutex_unlock(&job->lock);
+	if (!nr)
+		return false;
+
+	run_evict(pfn, nr, batch, counts);
+	mutex_lock(&job->lock);
+	for (i = 0; i < CDM_NR_RESULTS; i++)
+		drain->counts[i] += counts[i];
+	mutex_unlock(&job->lock);
+	return true;
+}
+
+static void stuck_count_block(struct cdm_block *block, struct cdm_stuck *stuck)
+{
+	unsigned long bit = block->first, nr, i;
+
+	spin_lock_irq(&block->lock);
+	stuck->left += block->nr_used;
+	while (block->nr_used &&
+	       (nr = cdm_bits_next_run(block->used_bits, block->nr_pages, bit,
+				       block->nr_pages, &bit))) {
+		for (i = 0; i < nr; i++, bit++) {
+			struct page *page = pfn_to_page(block->start_pfn + bit);
+
+			if (page_ref_count(page) && page_is_pinned(page))
+				stuck->pinned++;
+		}
+	}
+	spin_unlock_irq(&block->lock);
+}
+
+static void stuck_count(struct cdm_region *region, struct cdm_stuck *stuck)
+{
+	unsigned int i;
+
+	memset(stuck, 0, sizeof(*stuck));
+	for (i = 0; i < region->nr_blocks; i++)
+		stuck_count_block(&region->blocks[i], stuck);
+	stuck->busy = stuck->left - min(stuck->left, stuck->pinned);
+}
+
+static void lru_drain_work(struct work_struct *work)
+{
+	cdm_lru_drain_this_cpu();
+}
+
+/*
+ * A page that was mapped into a locked mapping may sit in a batch of any CPU,
+ * with a reference, until that CPU has cause to look at its batches. For device
+ * pages the migration code does not ask for that.
+ */
+static void lru_drain_all(void)
+{
+	struct work_struct *works;
+	unsigned int cpu;
+
+	works = kcalloc(nr_cpu_ids, sizeof(*works), GFP_KERNEL);
+	if (!works)
+		return;
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		INIT_WORK(&works[cpu], lru_drain_work);
+		queue_work_on(cpu, system_wq, &works[cpu]);
+	}
+	for_each_online_cpu(cpu)
+		flush_work(&works[cpu]);
+	cpus_read_unlock();
+	kfree(works);
+}
+
+/* One pass over all pages. Return: pages moved, or a negative errno. */
+static long drain_pass(struct cdm_region *region,
+		       const struct cdm_limits *limits, u64 *no_memory)
+{
+	struct cdm_drain drain = {
+		.job.step = drain_step,
+		.job.has_deadline = limits->has_deadline,
+		.job.deadline = limits->deadline,
+		.region = region,
+		.interruptible = limits->interruptible,
+	};
+	int rc;
+
+	mutex_init(&drain.job.lock);
+	rc = cdm_job_run(&drain.job, cdm_job_workers(0), true,
+			 limits->interruptible);
+	*no_memory = drain.counts[CDM_NO_SPACE];
+	if (drain.no_room)
+		*no_memory = cdm_pages_used(region);
+	trace_cdm_drain_pass(region->id, drain.counts[CDM_MOVED],
+			     cdm_pages_used(region), *no_memory);
+	return rc ?: (long)drain.counts[CDM_MOVED];
+}
+
+static void stuck_event(struct cdm_region *region, const struct cdm_stuck *stuck,
+			u64 no_memory)
+{
+	char left[32], pinned[32], no_mem[40];
+
+	snprintf(left, sizeof(left), "CDM_LEFT=%llu", stuck->left);
+	snprintf(pinned, sizeof(pinned), "CDM_PINNED=%llu", stuck->pinned);
+	snprintf(no_mem, sizeof(no_mem), "CDM_NO_MEMORY=%llu", no_memory);
+	cdm_region_event(region, CDM_EVENT_STUCK, left, pinned, no_mem, NULL);
+	dev_notice(&region->dev,
+		   "drain waits: %llu pages left, %llu pinned, %llu without room in RAM\n",
+		   stuck->left, stuck->pinned, no_memory);
+}
+
+/**
+ * struct cdm_patience - how a drain waits between passes
+ * @pause_ms: length of the next pause
+ * @still_since: jiffies of the last page that moved
+ * @told: user space knows that nothing moves
+ */
+struct cdm_patience {
+	unsigned int pause_ms;
+	unsigned long still_since;
+	bool told;
+};
+
+static void patience_renew(struct cdm_patience *patience)
+{
+	patience->pause_ms = PAUSE_MIN_MS;
+	patience->still_since = jiffies;
+	patience->told = false;
+}
+
+/* A pass moved nothing. */
+static void patience_wear(struct cdm_region *region,
+			  struct cdm_patience *patience, u64 no_memory)
+{
+	struct cdm_stuck stuck;
+
+	if (patience->pause_ms > PAUSE_MAX_MS / 8)
+		lru_drain_all();
+	patience->pause_ms = min(2 * patience->pause_ms, PAUSE_MAX_MS);
+	if (patience->told || time_before(jiffies, patience->still_since +
+					  msecs_to_jiffies(STUCK_AFTER_MS)))
+		return;
+	stuck_count(region, &stuck);
+	stuck_event(region, &stuck, no_memory);
+	patience->told = true;
+}
+
+/*
+ * Pass after pass until no page is in use.
+ * Return: 0; -ETIMEDOUT; -EINTR after a signal and -ENODEV when the region
+ * begins to leave, both only if interruptible.
+ */
+static int drain_until(struct cdm_region *region,
+		       const struct cdm_limits *limits, u64 *moved,
+		       u64 *no_memory)
+{
+	struct cdm_patience patience;
+	unsigned long pause;
+	long got;
+
+	patience_renew(&patience);
+	while (cdm_pages_used(region)) {
+		if (limits->interruptible && READ_ONCE(region->leaving))
+			return -ENODEV;
+		got = drain_pass(region, limits, no_memory);
+		if (got < 0 && got != -ENOMEM)
+			return got;
+		if (got > 0) {
+			*moved += got;
+			patience_renew(&patience);
+		} else {
+			patience_wear(region, &patience, *no_memory);
+		}
+		if (!cdm_pages_used(region))
+			break;
+		if (limits->has_deadline &&
+		    time_after(jiffies, limits->deadline))
+			return -ETIMEDOUT;
+
+		pause = msecs_to_jiffies(patience.pause_ms) ?: 1;
+		if (!limits->interruptible)
+			wait_event_idle_timeout(region->progress,
+						!cdm_pages_used(region), pause);
+		else if (wait_event_interruptible_timeout(region->progress,
+				!cdm_pages_used(region) ||
+				READ_ONCE(region->leaving), pause) < 0)
+			return -EINTR;
+	}
+	*no_memory = 0;
+	return 0;
+}
+
+/**
+ * cdm_region_evacuate() - drain a region that leaves
+ * @region: draining
+ *
+ * Context: may sleep for as long as something holds a page; the caller holds
+ * cdm_region.admin.
+ */
+void cdm_region_evacuate(struct cdm_region *region)
+{
+	const struct cdm_limits none = {};
+	u64 moved = 0, no_memory = 0;
+
+	lockdep_assert_held(&region->admin);
+
+	drain_until(region, &none, &moved, &no_memory);
+}
+
+static void drain_begin(struct cdm_region *region, struct file *file)
+{
+	lockdep_assert_held(&region->admin);
+
+	if (region->state == CDM_DRAINING)
+		return;
+	cdm_region_set_state(region, CDM_DRAINING);
+	region->drainer = file;
+	cdm_region_event(region, CDM_EVENT_DRAIN, NULL);
+}
+
+static void drain_give_up(struct cdm_region *region)
+{
+	lockdep_assert_held(&region->admin);
+
+	region->drainer = NULL;
+	cdm_region_set_state(region, CDM_ACTIVE);
+	cdm_region_event(region, CDM_EVENT_RESUME, NULL);
+}
+
+static int offline_locked(struct cdm_region *region, struct file *file,
+			  u64 timeout_ms, bool keep, struct cdm_offline *result)
+{
+	const struct cdm_limits limits = {
+		.has_deadline = timeout_ms,
+		.deadline = jiffies +
+			    msecs_to_jiffies(min_t(u64, timeout_ms, INT_MAX)),
+		.interruptible = true,
+	};
+	struct cdm_stuck stuck;
+	int rc;
+
+	lockdep_assert_held(&region->admin);
+
+	if (region->state == CDM_HELD)
+		return -EALREADY;
+	if (region->state == CDM_DRAINING && region->drainer != file)
+		return -EBUSY;
+	drain_begin(region, file);
+	rc = drain_until(region, &limits, &result->out_moved,
+			 &result->out_no_memory);
+	if (!rc) {
+		cdm_region_hold(region);
+		cdm_region_set_state(region, CDM_HELD);
+		cdm_region_event(region, CDM_EVENT_OFFLINE, NULL);
+		return 0;
+	}
+
+	stuck_count(region, &stuck);
+	result->out_left = stuck.left;
+	result->out_pinned = stuck.pinned;
+	result->out_busy = stuck.busy;
+	if (rc != -ENODEV && (rc != -ETIMEDOUT || !keep))
+		drain_give_up(region);
+	return rc;
+}
+
+/**
+ * cdm_region_offline() - drain a region and hold it
+ * @region: the region; the caller holds cdm_region.life for reading
+ * @file: whose drain it is
+ * @timeout_ms: 0 for no limit
+ * @keep: go on draining when the time is up, until @file says otherwise
+ * @result: the out_* fields are set
+ *
+ * Context: may sleep, interruptible; takes cdm_region.admin.
+ * Return: 0, or the errno that CDM_OFFLINE documents.
+ */
+int cdm_region_offline(struct cdm_region *region, struct file *file,
+		       u64 timeout_ms, bool keep, struct cdm_offline *result)
+{
+	int rc;
+
+	rc = mutex_lock_interruptible(&region->admin);
+	if (rc)
+		return rc;
+	rc = offline_locked(region, file, timeout_ms, keep, result);
+	mutex_unlock(&region->admin);
+	return rc;
+}
+
+/**
+ * cdm_region_resume() - end the drain of a file
+ * @region: the region; the caller holds cdm_region.life for reading
+ * @file: the file; nothing happens if it does not drain the region
+ *
+ * Context: may sleep; takes cdm_region.admin.
+ */
+void cdm_region_resume(struct cdm_region *region, struct file *file)
+{
+	/* Nobody else's drain is waited for: only @file makes itself drainer. */
+	if (READ_ONCE(region->drainer) != file)
+		return;
+	mutex_lock(&region->admin);
+	if (region->state == CDM_DRAINING && region->drainer == file)
+		drain_give_up(region);
+	mutex_unlock(&region->admin);
+}

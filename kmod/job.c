@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cdm: work that is done in windows, by several threads.
+ *
+ * The windows are worked on by kernel threads, never by the caller, even when
+ * one is enough: while a page of a process is replaced each CPU that runs the
+ * process has to flush it from its TLB, page by page, and a kernel thread
+ * leaves the CPUs that nothing else of the process runs on out of that.
+ */
+#include <linux/cpumask.h>
+#include <linux/jiffies.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "job.h"
+
+/* Where the gain ends: about eight threads fill a PCIe 5 x8 link. */
+#define CDM_WORKERS_DEFAULT_MAX	8
+
+static unsigned int workers;
+module_param(workers, uint, 0644);
+MODULE_PARM_DESC(workers, "threads that move pages for one call; 0 for one per CPU, up to 8 (default)");
+
+/*
+ * A window that is being moved stops its owners when they touch it, so its
+ * worker should not wait for a CPU behind them. That is a privilege, though.
+ */
+static struct workqueue_struct *plain_queue;
+static struct workqueue_struct *urgent_queue;
+
+struct cdm_worker {
+	struct work_struct work;
+	struct cdm_job *job;
+	struct cdm_batch *batch;
+};
+
+/**
+ * cdm_job_workers() - how many workers to use
+ * @wanted: what the caller asked for, 0 for the default
+ */
+unsigned int cdm_job_workers(unsigned int wanted)
+{
+	if (!wanted)
+		wanted = READ_ONCE(workers);
+	if (!wanted)
+		wanted = min_t(unsigned int, num_online_cpus(),
+			       CDM_WORKERS_DEFAULT_MAX);
+	return min_t(unsigned int, wanted, CDM_MIGRATE_WORKERS_MAX);
+}
+
+static bool job_over(struct cdm_job *job)
+{
+	return READ_ONCE(job->stop) ||
+	       (job->has_deadline && time_after(jiffies, job->deadline));
+}
+
+static void worker_run(struct work_struct *work)
+{
+	struct cdm_worker *worker = container_of(work, struct cdm_worker, work);
+	struct cdm_job *job = worker->job;
+
+	while (!job_over(job) && job->step(job, worker->batch))
+		cond_resched();
+	if (atomic_dec_and_test(&job->nr_running))
+		complete(&job->done);
+}
+
+static void workers_free(struct cdm_worker *list, unsigned int nr)
+{
+	while (nr--)
+		kvfree(list[nr].batch);
+	kfree(list);
+}
+
+/* Workers with their batches; with little memory fewer than wanted. */
+static struct cdm_worker *workers_new(struct cdm_job *job, unsigned int *nr)
+{
+	struct cdm_worker *list;
+	unsigned int i;
+
+	list = kcalloc(*nr, sizeof(*list), GFP_KERNEL);
+	if (!list)
+		return NULL;
+	for (i = 0; i < *nr; i++) {
+		list[i].job = job;
+		list[i].batch = kvmalloc(sizeof(*list[i].batch), GFP_KERNEL);
+		if (!list[i].batch)
+			break;
+		INIT_WORK(&list[i].work, worker_run);
+	}
+	if (!i) {
+		kfree(list);
+		return NULL;
+	}
+	*nr = i;
+	return list;
+}
+
+/**
+ * cdm_job_run() - work until nothing is left
+ * @job: @step, @has_deadline and @deadline are set, all else is set up here
+ * @nr: threads
+ * @urgent: run before ordinary threads
+ * @interruptible: a signal to the caller ends the work after the windows that
+ *	are being worked on
+ *
+ * Context: may sleep; call without locks that @step takes.
+ * Return: 0 when @step had nothing left or the deadline passed, -EINTR after a
+ * signal, -ENOMEM.
+ */
+int cdm_job_run(struct cdm_job *job, unsigned int nr, bool urgent,
+		bool interruptible)
+{
+	struct workqueue_struct *queue = urgent ? urgent_queue : plain_queue;
+	struct cdm_worker *list;
+	unsigned int i;
+	int rc = 0;
+
+	list = workers_new(job, &nr);
+	if (!list)
+		return -ENOMEM;
+	job->stop = false;
+	atomic_set(&job->nr_running, nr);
+	init_completion(&job->done);
+	for (i = 0; i < nr; i++)
+		queue_work(queue, &list[i].work);
+
+	if (interruptible && wait_for_completion_interruptible(&job->done)) {
+		WRITE_ONCE(job->stop, true);
+		rc = -EINTR;
+	}
+	for (i = 0; i < nr; i++)
+		flush_work(&list[i].work);
+	workers_free(list, nr);
+	return rc;
+}
+
+/**
+ * cdm_job_init() - make the queues
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int cdm_job_init(void)
+{
+	plain_queue = alloc_workqueue("cdm", WQ_UNBOUND, 0);
+	if (!plain_queue)
+		return -ENOMEM;
+	urgent_queue = alloc_workqueue("cdm_urgent", WQ_UNBOUND | WQ_HIGHPRI, 0);
+	if (!urgent_queue) {
+		destroy_workqueue(plain_queue);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/** cdm_job_exit() - undo cdm_job_init(); nothing runs any more */
+void cdm_job_exit(void)
+{
+	destroy_workqueue(urgent_queue);
+	destroy_workqueue(plain_queue);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * cdm: work that is done in windows, by several threads.
+ */
+#ifndef _CDM_JOB_H
+#define _CDM_JOB_H
+
+#include <linux/completion.h>
+#include <linux/mutex.h>
+
+#include "cdm.h"
+
+/**
+ * struct cdm_spot - where one page is and whether it can move
+ * @where: id of a region, or CDM_WHERE_*
+ * @kind: enum cdm_kind
+ */
+struct cdm_spot {
+	s16 where;
+	u8 kind;
+};
+
+/**
+ * struct cdm_batch - the buffers of one worker, for one window
+ * @src: entries of migrate_vma.src
+ * @dst: entries of migrate_vma.dst
+ * @pfns: pages taken from the destination region
+ * @spots: what the page tables say
+ * @why: enum cdm_result of an entry that does not move
+ * @had_page: the entry had a page before it moved
+ */
+struct cdm_batch {
+	unsigned long src[CDM_WINDOW_PAGES];
+	unsigned long dst[CDM_WINDOW_PAGES];
+	unsigned long pfns[CDM_WINDOW_PAGES];
+	struct cdm_spot spots[CDM_WINDOW_PAGES];
+	u8 why[CDM_WINDOW_PAGES];
+	bool had_page[CDM_WINDOW_PAGES];
+};
+
+/**
+ * struct cdm_job - work in windows
+ * @step: do the next window; false when there is none. Called by several
+ *	workers at once, each with a batch of its own
+ * @lock: guards which window is next, and the results; for @step
+ * @deadline: jiffies after which no new window is begun
+ * @has_deadline: whether @deadline counts
+ * @stop: no new window is begun; set by cdm_job_run() or by @step
+ * @nr_running: workers that have not ended
+ * @done: completed by the last worker
+ */
+struct cdm_job {
+	bool (*step)(struct cdm_job *job, struct cdm_batch *batch);
+	struct mutex lock;
+	unsigned long deadline;
+	bool has_deadline;
+	bool stop;
+	atomic_t nr_running;
+	struct completion done;
+};
+
+int cdm_job_init(void);
+void cdm_job_exit(void);
+unsigned int cdm_job_workers(unsigned int wanted);
+int cdm_job_run(struct cdm_job *job, unsigned int workers, bool urgent,
+		bool interruptible);
+
+#endif /* _CDM_JOB_H */

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cdm: coherent device memory from CXL memory expanders.
+ */
+#include <linux/module.h>
+#include <linux/notifier.h>
+#include <linux/suspend.h>
+
+#include "cdm.h"
+#include "job.h"
+
+/*
+ * Hibernation saves no device pages, and the page tables that name them
+ * survive: the content would be lost without a word.
+ */
+static int pm_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	if (action != PM_HIBERNATION_PREPARE || !cdm_region_any_used())
+		return NOTIFY_DONE;
+	pr_err("cdm: no hibernation while regions hold pages; take them offline first\n");
+	return notifier_from_errno(-EBUSY);
+}
+
+static struct notifier_block pm_notifier = {
+	.notifier_call = pm_notify,
+};
+
+static int __init cdm_init(void)
+{
+	int rc;
+
+	rc = cdm_job_init();
+	if (rc)
+		return rc;
+	rc = cdm_region_init();
+	if (rc)
+		goto err_job;
+	rc = register_pm_notifier(&pm_notifier);
+	if (rc)
+		goto err_region;
+	rc = cdm_dax_init();
+	if (rc)
+		goto err_pm;
+	return 0;
+
+err_pm:
+	unregister_pm_notifier(&pm_notifier);
+err_region:
+	cdm_region_exit();
+err_job:
+	cdm_job_exit();
+	return rc;
+}
+
+static void __exit cdm_exit(void)
+{
+	cdm_dax_exit();
+	unregister_pm_notifier(&pm_notifier);
+	cdm_region_exit();
+	cdm_job_exit();
+}
+
+module_init(cdm_init);
+module_exit(cdm_exit);
+
+MODULE_DESCRIPTION("Coherent device memory from CXL memory expanders");
+MODULE_AUTHOR("The cdm authors");
+MODULE_VERSION("0.1.0");
+MODULE_LICENSE("GPL v2");

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cdm: moving pages, by address and by pfn.
+ *
+ * The only file that calls migrate_vma_*() and migrate_device_*(). A window is
+ * taken apart into runs of pages that are wanted at the destination; a run goes
+ * through isolation, copy and remapping as a whole.
+ */
+#include <linux/highmem.h>
+#include <linux/hugetlb.h>
+#include <linux/jiffies.h>
+#include <linux/migrate.h>
+#include <linux/sched/mm.h>
+#include <linux/userfaultfd_k.h>
+
+#include "copy.h"
+#include "migrate.h"
+#include "trace.h"
+#include "walk.h"
+
+/* Mappings that are passed in one step, so that a step stays short. */
+#define MAPPINGS_PER_STEP	512
+
+/*
+ * RAM for pages that come back. Waits for reclaim, but never wakes the
+ * out-of-memory killer.
+ */
+static struct page *ram_page_alloc(void)
+{
+	return alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_RETRY_MAYFAIL |
+			  __GFP_NOWARN);
+}
+
+/* Entries of @src that are isolated and wait for a destination. */
+static bool src_waits(unsigned long src, bool populate)
+{
+	return (src & MIGRATE_PFN_MIGRATE) &&
+	       (populate || (src & MIGRATE_PFN_VALID));
+}
+
+static unsigned long count_waiting(const struct cdm_batch *batch,
+				   unsigned long nr, bool populate)
+{
+	unsigned long i, waiting = 0;
+
+	for (i = 0; i < nr; i++)
+		waiting += src_waits(batch->src[i], populate);
+	return waiting;
+}
+
+/* Fill a locked destination page; on failure it is given back. */
+static int dst_fill(struct page *dst, unsigned long src)
+{
+	int rc = 0;
+
+	if (src & MIGRATE_PFN_VALID)
+		rc = cdm_copy_page(dst, migrate_pfn_to_page(src));
+	else
+		clear_highpage(dst);
+	if (rc) {
+		unlock_page(dst);
+		put_page(dst);
+	}
+	return rc;
+}
+
+/*
+ * Give each waiting entry of @src a destination that holds its content. What
+ * becomes of entry i if it does not move is left in batch->why[i].
+ */
+static void batch_copy(struct cdm_batch *batch, unsigned long nr,
+		       struct cdm_region *to, bool populate)
+{
+	unsigned long i, taken = 0, got = 0;
+
+	if (to)
+		got = cdm_pages_alloc(to, batch->pfns,
+				      count_waiting(batch, nr, populate));
+
+	for (i = 0; i < nr; i++) {
+		struct page *dst = NULL;
+
+		batch->dst[i] = 0;
+		batch->why[i] = CDM_BUSY;
+		if (!src_waits(batch->src[i], populate))
+			continue;
+
+		if (!to) {
+			dst = ram_page_alloc();
+			if (dst)
+				lock_page(dst);
+		} else if (taken < got) {
+			dst = cdm_page_init(batch->pfns[taken++]);
+		}
+		if (!dst)
+			batch->why[i] = CDM_NO_SPACE;
+		else if (dst_fill(dst, batch->src[i]))
+			batch->why[i] = CDM_RETIRED;
+		else
+			batch->dst[i] = migrate_pfn(page_to_pfn(dst));
+	}
+}
+
+/* Which entries hold a page now; the core forgets it for those it populates. */
+static void batch_note_content(struct cdm_batch *batch, unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++)
+		batch->had_page[i] = batch->src[i] & MIGRATE_PFN_VALID;
+}
+
+static void batch_count(const struct cdm_batch *batch, unsigned long nr,
+			u64 *counts)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++) {
+		if (!(batch->src[i] & MIGRATE_PFN_MIGRATE) || !batch->dst[i])
+			counts[batch->why[i]]++;
+		else if (batch->had_page[i])
+			counts[CDM_MOVED]++;
+		else
+			counts[CDM_POPULATED]++;
+	}
+}
+
+static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
+		     unsigned long start, unsigned long end,
+		     struct cdm_batch *batch, u64 *counts)
+{
+	unsigned long nr = (end - start) >> PAGE_SHIFT;
+	struct migrate_vma args = {
+		.vma = vma,
+		.start = start,
+		.end = end,
+		.src = batch->src,
+		.dst = batch->dst,
+		.pgmap_owner = cdm_pagemap_owner(),
+		.flags = MIGRATE_VMA_SELECT_SYSTEM |
+			 MIGRATE_VMA_SELECT_DEVICE_COHERENT,
+	};
+
+	if (migrate_vma_setup(&args)) {
+		counts[CDM_UNSUPPORTED] += nr;
+		return;
+	}
+	if (!args.cpages) {
+		counts[CDM_BUSY] += nr;
+		return;
+	}
+
+	batch_copy(batch, args.npages, move->to,
+		   move->flags & CDM_MIGRATE_POPULATE);
+	batch_note_content(batch, args.npages);
+	migrate_vma_pages(&args);
+	batch_count(batch, args.npages, counts);
+	counts[CDM_BUSY] += nr - args.npages;
+	migrate_vma_finalize(&args);
+}
+
+static enum cdm_result judge_page(const struct cdm_move *move,
+				  const struct cdm_spot *spot)
+{
+	int to = move->to ? move->to->id : CDM_WHERE_RAM;
+
+	if (spot->where == to)
+		return CDM_ALREADY;
+	if (move->from != CDM_WHERE_ANY && spot->where != move->from)
+		return CDM_FILTERED;
+	switch (spot->kind) {
+	case CDM_KIND_PAGE:
+		return CDM_WANTED;
+	case CDM_KIND_SHARED:
+		return move->flags & CDM_MIGRATE_SHARED ? CDM_WANTED : CDM_SHARED;
+	case CDM_KIND_MERGED:
+		return CDM_SHARED;
+	case CDM_KIND_FILE:
+		return CDM_FILE;
+	case CDM_KIND_HUGE:
+		return CDM_HUGE;
+	default:
+		return CDM_UNSUPPORTED;
+	}
+}
+
+static enum cdm_result judge(const struct cdm_move *move,
+			     const struct vm_area_struct *vma,
+			     const struct cdm_spot *spot)
+{
+	switch (spot->kind) {
+	case CDM_KIND_NONE:
+		if ((move->flags & CDM_MIGRATE_POPULATE) &&
+		    vma_is_anonymous((struct vm_area_struct *)vma))
+			return CDM_WANTED;
+		return CDM_NOT_PRESENT;
+	case CDM_KIND_SWAP:
+		return CDM_NOT_PRESENT;
+	case CDM_KIND_TRANSIT:
+		return CDM_BUSY;
+	default:
+		return judge_page(move, spot);
+	}
+}
+
+/* Count a page that a dry run would have tried to move. */
+static enum cdm_result would(const struct cdm_spot *spot)
+{
+	return spot->kind == CDM_KIND_NONE ? CDM_POPULATED : CDM_MOVED;
+}
+
+static void move_window(struct cdm_move *move, struct vm_area_struct *vma,
+			unsigned long start, unsigned long end,
+			struct cdm_batch *batch, u64 *counts)
+{
+	unsigned long i, run = 0, nr = (end - start) >> PAGE_SHIFT;
+
+	cdm_walk_window(vma, start, end, batch->spots);
+	for (i = 0; i <= nr; i++) {
+		enum cdm_result result = CDM_UNMAPPED;
+
+		if (i < nr)
+			result = judge(move, vma, &batch->spots[i]);
+		if (result == CDM_WANTED) {
+			if (move->flags & CDM_MIGRATE_DRY_RUN)
+				counts[would(&batch->spots[i])]++;
+			else
+				run++;
+			continue;
+		}
+		if (i < nr)
+			counts[result]++;
+		if (run)
+			move_run(move, vma, start + ((i - run) << PAGE_SHIFT),
+				 start + (i << PAGE_SHIFT), batch, counts);
+		run = 0;
+	}
+}
+
+/* What migrate_vma_setup() refuses. */
+static bool mapping_can_move(struct vm_area_struct *vma)
+{
+	return !is_vm_hugetlb_page(vma) && !(vma->vm_flags & VM_SPECIAL) &&
+	       !vma_is_dax(vma);
+}
+
+static bool mapping_can_fill(const struct cdm_move *move,
+			     struct vm_area_struct *vma)
+{
+	return (move->flags & CDM_MIGRATE_POPULATE) && vma_is_anonymous(vma);
+}
+
+/*
+ * Pass what needs no work from move->next on, and claim the next window.
+ * Return: its mapping, or NULL with *@start saying where this got to.
+ */
+static struct vm_area_struct *window_claim(struct cdm_move *move,
+					   unsigned long *start,
+					   unsigned long *end, u64 *counts)
+{
+	unsigned int budget = MAPPINGS_PER_STEP;
+	unsigned long addr = move->next, limit, gap;
+	struct vm_area_struct *vma = NULL;
+
+	lockdep_assert_held(&move->job.lock);
+
+	while (addr < move->end && budget--) {
+		vma = find_vma(move->mm, addr);
+		limit = vma ? clamp(vma->vm_start, addr, move->end) : move->end;
+		counts[CDM_UNMAPPED] += (limit - addr) >> PAGE_SHIFT;
+		addr = limit;
+		if (addr == move->end)
+			break;
+
+		limit = min(vma->vm_end, move->end);
+		if (!mapping_can_move(vma)) {
+			counts[CDM_UNSUPPORTED] += (limit - addr) >> PAGE_SHIFT;
+			addr = limit;
+			continue;
+		}
+		if (!mapping_can_fill(move, vma)) {
+			gap = cdm_walk_gap(move->mm, addr, limit);
+			counts[CDM_NOT_PRESENT] += (gap - addr) >> PAGE_SHIFT;
+			addr = gap;
+			if (addr == limit)
+				continue;
+		}
+		*start = addr;
+		*end = min(limit, ALIGN_DOWN(addr, CDM_WINDOW_SIZE) +
+				  CDM_WINDOW_SIZE);
+		move->next = *end;
+		return vma;
+	}
+	move->next = addr;
+	return NULL;
+}
+
+static void counts_add(struct cdm_move *move, const u64 *counts)
+{
+	unsigned int i;
+
+	mutex_lock(&move->job.lock);
+	for (i = 0; i < CDM_NR_RESULTS; i++)
+		move->counts[i] += counts[i];
+	mutex_unlock(&move->job.lock);
+}
+
+/* Room for what all workers may need next; no room at all is not an error. */
+static bool move_make_room(struct cdm_move *move)
+{
+	int rc;
+
+	if (!move->to || (move->flags & CDM_MIGRATE_DRY_RUN))
+		return true;
+	rc = cdm_blocks_grow(move->to, move->workers * CDM_WINDOW_PAGES);
+	if (!rc)
+		return true;
+	mutex_lock(&move->job.lock);
+	move->error = rc;
+	mutex_unlock(&move->job.lock);
+	return false;
+}
+
+/* The process whose memory this is has gone: its pages are not worth moving. */
+static bool move_is_orphaned(struct cdm_move *move)
+{
+	return atomic_read(&move->mm->mm_users) == 1;
+}
+
+static bool move_step(struct cdm_job *job, struct cdm_batch *batch)
+{
+	struct cdm_move *move = container_of(job, struct cdm_move, job);
+	u64 counts[CDM_NR_RESULTS] = {};
+	unsigned long start = 0, end = 0;
+	struct vm_area_struct *vma;
+	bool more;
+
+	if (READ_ONCE(move->error) || move_is_orphaned(move) ||
+	    !move_make_room(move))
+		return false;
+
+	mmap_read_lock(move->mm);
+	mutex_lock(&job->lock);
+	vma = window_claim(move, &start, &end, counts);
+	more = move->next < move->end;
+	mutex_unlock(&job->lock);
+	if (vma) {
+		move_window(move, vma, start, end, batch, counts);
+		trace_cdm_migrate_window(move->to ? move->to->id : CDM_WHERE_RAM,
+					 start, (end - start) >> PAGE_SHIFT,
+					 counts[CDM_MOVED],
+					 counts[CDM_POPULATED]);
+	}
+	mmap_read_unlock(move->mm);
+
+	counts_add(move, counts);
+	return more;
+}
+
+/**
+ * cdm_move_range() - move the pages of a range of addresses
+ * @move: everything but @job, @error and @counts is set; @next is the start
+ *
+ * Works for at most CDM_CALL_MS; move->next says how far it got, and
+ * move->counts what became of each page up to there.
+ *
+ * Context: may sleep; call without mmap_lock. Takes mmap_lock for reading, one
+ * window at a time.
+ * Return: 0, -EINTR if a signal came before anything was done, -EBUSY if the
+ * destination is not online, -ENOMEM.
+ */
+int cdm_move_range(struct cdm_move *move)
+{
+	unsigned long start = move->next;
+	int rc;
+
+	mutex_init(&move->job.lock);
+	move->job.step = move_step;
+	move->job.has_deadline = true;
+	move->job.deadline = jiffies + msecs_to_jiffies(CDM_CALL_MS);
+	if (move->end - start <= CDM_WINDOW_SIZE)
+		move->workers = 1;
+
+	rc = cdm_job_run(&move->job, move->workers, move->urgent, true);
+	if (!rc)
+		rc = move->error;
+	if (!rc && move->next < move->end && move_is_orphaned(move))
+		rc = -ESRCH;
+	/* What has been done is told; the next call meets the error again. */
+	return move->next > start ? 0 : rc;
+}
+
+/**
+ * cdm_evict_pfns() - bring pages back to RAM
+ * @pfn: first page, of a block that is being drained
+ * @nr: how many, up to CDM_WINDOW_PAGES
+ * @batch: buffers
+ * @counts: by enum cdm_result; CDM_MOVED, CDM_BUSY, CDM_NO_SPACE and
+ *	CDM_RETIRED are added to
+ *
+ * Pages that are free, locked or referenced are passed over.
+ *
+ * Context: may sleep.
+ */
+void cdm_evict_pfns(unsigned long pfn, unsigned long nr,
+		    struct cdm_batch *batch, u64 *counts)
+{
+	migrate_device_range(batch->src, pfn, nr);
+	batch_copy(batch, nr, NULL, false);
+	batch_note_content(batch, nr);
+	migrate_device_pages(batch->src, batch->dst, nr);
+	batch_count(batch, nr, counts);
+	migrate_device_finalize(batch->src, batch->dst, nr);
+}
+
+/**
+ * cdm_retire_pfn() - take a bad page away from those that map it
+ * @pfn: the page, marked PageHWPoison
+ *
+ * try_to_migrate() puts hwpoison entries in the place of a marked page, and
+ * nothing is ever put back: the next touch is SIGBUS (BUS_MCEERR_AR), and the
+ * page is freed into retirement. A page that is locked or referenced stays as
+ * it is; try again.
+ *
+ * Context: may sleep.
+ */
+void cdm_retire_pfn(unsigned long pfn)
+{
+	unsigned long src = 0, dst = 0;
+
+	migrate_device_range(&src, pfn, 1);
+	migrate_device_pages(&src, &dst, 1);
+	migrate_device_finalize(&src, &dst, 1);
+}

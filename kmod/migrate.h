@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * cdm: moving pages, by address and by pfn.
+ */
+#ifndef _CDM_MIGRATE_H
+#define _CDM_MIGRATE_H
+
+#include "job.h"
+
+/**
+ * enum cdm_result - what became of a page, in the order of struct cdm_migrate
+ */
+enum cdm_result {
+	CDM_MOVED,
+	CDM_POPULATED,
+	CDM_ALREADY,
+	CDM_FILTERED,
+	CDM_NOT_PRESENT,
+	CDM_BUSY,
+	CDM_SHARED,
+	CDM_FILE,
+	CDM_HUGE,
+	CDM_UNSUPPORTED,
+	CDM_NO_SPACE,
+	CDM_RETIRED,
+	CDM_UNMAPPED,
+	CDM_NR_RESULTS,
+	CDM_WANTED,		/* not a result yet: try to move it */
+};
+
+/**
+ * struct cdm_move - one call of CDM_MIGRATE
+ * @job: its work
+ * @mm: whose pages; the caller holds a reference
+ * @to: destination, NULL for RAM
+ * @from: only pages that are there, CDM_WHERE_ANY for all
+ * @flags: CDM_MIGRATE_*
+ * @workers: threads
+ * @urgent: workers run before ordinary threads
+ * @next: first byte that no worker has begun with; guarded by job.lock
+ * @end: end of the range
+ * @error: why the work ended early, or 0; guarded by job.lock
+ * @counts: pages by enum cdm_result; guarded by job.lock
+ */
+struct cdm_move {
+	struct cdm_job job;
+	struct mm_struct *mm;
+	struct cdm_region *to;
+	int from;
+	unsigned int flags;
+	unsigned int workers;
+	bool urgent;
+	unsigned long next;
+	unsigned long end;
+	int error;
+	u64 counts[CDM_NR_RESULTS];
+};
+
+int cdm_move_range(struct cdm_move *move);
+void cdm_evict_pfns(unsigned long pfn, unsigned long nr,
+		    struct cdm_batch *batch, u64 *counts);
+void cdm_retire_pfn(unsigned long pfn);
+
+#endif /* _CDM_MIGRATE_H */

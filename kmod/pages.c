@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cdm: which pages of a region are in use.
+ *
+ * A page is free (its bit is clear, it has no reference), allocated (its bit is
+ * set, it has no reference yet), in use (its bit is set, its references belong
+ * to page tables and the like), or retired (its bit is set for ever).
+ */
+#include <linux/mm.h>
+
+#include "cdm.h"
+#include "logic/bits.h"
+#include "trace.h"
+
+static struct cdm_block *block_of_pfn(unsigned long pfn)
+{
+	return cdm_block_of_page(pfn_to_page(pfn));
+}
+
+/* Pages of a block that nobody owns and that are fit for use. */
+static unsigned long __block_free(const struct cdm_block *block)
+{
+	lockdep_assert_held(&block->lock);
+	return block->nr_pages - block->first - block->nr_used -
+	       block->nr_retired;
+}
+
+static unsigned long block_alloc(struct cdm_block *block, unsigned long *pfns,
+				 unsigned long nr)
+{
+	unsigned long got = 0, i, flags;
+
+	spin_lock_irqsave(&block->lock, flags);
+	if (block->open && __block_free(block)) {
+		got = cdm_bits_take(block->used_bits, block->nr_pages,
+				    block->hint, pfns, nr);
+		block->nr_used += got;
+		if (got)
+			block->hint = pfns[got - 1] + 1;
+	}
+	spin_unlock_irqrestore(&block->lock, flags);
+
+	for (i = 0; i < got; i++)
+		pfns[i] += block->start_pfn;
+	return got;
+}
+
+/**
+ * cdm_pages_alloc() - take free pages of a region
+ * @region: the region
+ * @pfns: out: the pages
+ * @nr: how many
+ *
+ * Takes pages of blocks that have their memory map; cdm_blocks_grow() makes
+ * more. Each page has to go through cdm_page_init() or back through
+ * cdm_page_unalloc().
+ *
+ * Context: any. Takes cdm_block.lock.
+ * Return: how many pages were taken.
+ */
+unsigned long cdm_pages_alloc(struct cdm_region *region, unsigned long *pfns,
+			      unsigned long nr)
+{
+	unsigned long got = 0;
+	unsigned int i;
+
+	for (i = 0; i < region->nr_blocks && got < nr; i++)
+		got += block_alloc(&region->blocks[i], pfns + got, nr - got);
+	return got;
+}
+
+/* The bit of a page that is owned by nobody any more; cdm_block.lock held. */
+static void __page_release(struct cdm_block *block, struct page *page)
+{
+	unsigned long bit = page_to_pfn(page) - block->start_pfn;
+
+	lockdep_assert_held(&block->lock);
+
+	if (WARN_ON_ONCE(!cdm_bits_get(block->used_bits, bit)))
+		return;
+	block->nr_used--;
+	if (PageHWPoison(page)) {
+		block->nr_retired++;
+		return;
+	}
+	cdm_bits_clear(block->used_bits, bit);
+}
+
+static void page_release(struct cdm_block *block, struct page *page)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&block->lock, flags);
+	__page_release(block, page);
+	spin_unlock_irqrestore(&block->lock, flags);
+}
+
+/**
+ * cdm_page_unalloc() - give back a page that was never initialized
+ * @pfn: a page from cdm_pages_alloc()
+ *
+ * Context: any.
+ */
+void cdm_page_unalloc(unsigned long pfn)
+{
+	page_release(block_of_pfn(pfn), pfn_to_page(pfn));
+}
+
+/**
+ * cdm_page_init() - make an allocated page a page that can be mapped
+ * @pfn: a page from cdm_pages_alloc()
+ *
+ * The content is whatever was there: the caller overwrites all of it.
+ *
+ * Context: any that may take a page lock without waiting.
+ * Return: the page, locked, with one reference that belongs to the caller.
+ */
+struct page *cdm_page_init(unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+
+	cdm_zone_device_page_init(page, page_pgmap(page));
+	return page;
+}
+
+/**
+ * cdm_page_freed() - the last reference of a page has gone
+ * @page: the page
+ *
+ * The free callback of the memory map. Clears what the core leaves behind on
+ * device pages: mlock_folio() marks and counts a page that is migrated into a
+ * locked mapping, and only pages of the buddy allocator are unmarked when they
+ * are freed.
+ *
+ * Context: any, interrupts included.
+ */
+void cdm_page_freed(struct page *page)
+{
+	struct cdm_block *block = cdm_block_of_page(page);
+	struct cdm_region *region = block->region;
+
+	if (cdm_page_test_clear_mlocked(page))
+		mod_zone_page_state(page_zone(page), NR_MLOCK, -1);
+	page_release(block, page);
+	if (READ_ONCE(region->state) >= CDM_DRAINING &&
+	    wq_has_sleeper(&region->progress))
+		wake_up(&region->progress);
+}
+
+/**
+ * cdm_page_retire() - take a page that nobody uses out of service
+ * @block: its block
+ * @pfn: the page
+ *
+ * Context: any.
+ * Return: true if the page was free and is retired now; false if somebody owns
+ * it: mark it PageHWPoison, and it is retired when it is freed.
+ */
+bool cdm_page_retire(struct cdm_block *block, unsigned long pfn)
+{
+	unsigned long flags, bit = pfn - block->start_pfn;
+	bool was_free;
+
+	spin_lock_irqsave(&block->lock, flags);
+	/* Without the bitmap the block is losing its memory map: all is free. */
+	was_free = !block->used_bits || !cdm_bits_get(block->used_bits, bit);
+	if (was_free && block->used_bits) {
+		cdm_bits_set(block->used_bits, bit);
+		block->nr_retired++;
+	}
+	SetPageHWPoison(pfn_to_page(pfn));
+	spin_unlock_irqrestore(&block->lock, flags);
+	return was_free;
+}
+
+/**
+ * cdm_usage_read() - sum up the blocks of a region
+ * @region: the region
+ * @usage: out
+ *
+ * Each block is read under its lock; the sum is exact when nothing changes.
+ *
+ * Context: any; the blocks are not being removed.
+ */
+void cdm_usage_read(struct cdm_region *region, struct cdm_usage *usage)
+{
+	unsigned long idle = 0;
+	unsigned int i;
+
+	memset(usage, 0, sizeof(*usage));
+	for (i = 0; i < region->nr_blocks; i++) {
+		struct cdm_block *block = &region->blocks[i];
+		unsigned long flags;
+
+		spin_lock_irqsave(&block->lock, flags);
+		usage->total += block->nr_pages;
+		if (block->online)
+			usage->online += block->nr_pages;
+		usage->used += block->nr_used;
+		usage->retired += block->nr_retired;
+		if (block->open)
+			usage->free += __block_free(block);
+		else if (block->used_bits)
+			usage->draining += block->nr_used;
+		else if (block->online)
+			idle += block->nr_pages;
+		if (block->used_bits && !(block->pgmap.flags & PGMAP_ALTMAP_VALID))
+			usage->memmap_ram_bytes +=
+				block->nr_pages * sizeof(struct page);
+		spin_unlock_irqrestore(&block->lock, flags);
+	}
+	usage->available = usage->free + idle;
+}
+
+/**
+ * cdm_pages_used() - how many pages of a region have an owner
+ * @region: the region
+ *
+ * Context: any.
+ */
+unsigned long cdm_pages_used(struct cdm_region *region)
+{
+	struct cdm_usage usage;
+
+	cdm_usage_read(region, &usage);
+	return usage.used;
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cdm: attributes of a region, /sys/bus/cdm/devices/cdmN/. See docs/abi/.
+ */
+#include <linux/sysfs.h>
+
+#include "cdm.h"
+
+static struct cdm_usage usage_of(struct device *dev)
+{
+	struct cdm_usage usage;
+
+	cdm_usage_read(to_cdm_region(dev), &usage);
+	return usage;
+}
+
+static ssize_t emit_pages(char *buf, u64 pages)
+{
+	return sysfs_emit(buf, "%llu\n", pages << PAGE_SHIFT);
+}
+
+static ssize_t dax_show(struct device *dev, struct device_attribute *attr,
+			char *buf)
+{
+	return sysfs_emit(buf, "%s\n", dev_name(dev->parent));
+}
+static DEVICE_ATTR_RO(dax);
+
+static ssize_t node_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return sysfs_emit(buf, "%d\n", to_cdm_region(dev)->nid);
+}
+static DEVICE_ATTR_RO(node);
+
+static ssize_t state_show(struct device *dev, struct device_attribute *attr,
+			  char *buf)
+{
+	static const char * const names[] = {
+		[CDM_HELD] = "held",
+		[CDM_ACTIVE] = "online",
+		[CDM_DRAINING] = "draining",
+		[CDM_GONE] = "gone",
+	};
+
+	return sysfs_emit(buf, "%s\n",
+			  names[READ_ONCE(to_cdm_region(dev)->state)]);
+}
+static DEVICE_ATTR_RO(state);
+
+static ssize_t isolation_show(struct device *dev, struct device_attribute *attr,
+			      char *buf)
+{
+	enum cdm_isolation isolation = READ_ONCE(to_cdm_region(dev)->isolation);
+
+	return sysfs_emit(buf, "%s\n", cdm_isolation_name(isolation));
+}
+static DEVICE_ATTR_RO(isolation);
+
+static ssize_t memmap_show(struct device *dev, struct device_attribute *attr,
+			   char *buf)
+{
+	return sysfs_emit(buf, "%s\n",
+			  to_cdm_region(dev)->memmap_on_block ? "block" : "ram");
+}
+static DEVICE_ATTR_RO(memmap);
+
+static ssize_t resource_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	return sysfs_emit(buf, "%#llx\n", to_cdm_region(dev)->ranges[0].start);
+}
+static DEVICE_ATTR_ADMIN_RO(resource);
+
+static ssize_t size_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return emit_pages(buf, usage_of(dev).total);
+}
+static DEVICE_ATTR_RO(size);
+
+static ssize_t cut_show(struct device *dev, struct device_attribute *attr,
+			char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", to_cdm_region(dev)->cut_bytes);
+}
+static DEVICE_ATTR_RO(cut);
+
+static ssize_t block_size_show(struct device *dev,
+			       struct device_attribute *attr, char *buf)
+{
+	return emit_pages(buf, to_cdm_region(dev)->block_pages);
+}
+static DEVICE_ATTR_RO(block_size);
+
+static ssize_t online_size_show(struct device *dev,
+				struct device_attribute *attr, char *buf)
+{
+	return emit_pages(buf, usage_of(dev).online);
+}
+static DEVICE_ATTR_RO(online_size);
+
+static ssize_t used_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	return emit_pages(buf, usage_of(dev).used);
+}
+static DEVICE_ATTR_RO(used);
+
+static ssize_t available_show(struct device *dev, struct device_attribute *attr,
+			      char *buf)
+{
+	struct cdm_usage usage = usage_of(dev);
+
+	if (READ_ONCE(to_cdm_region(dev)->state) != CDM_ACTIVE)
+		return emit_pages(buf, 0);
+	return emit_pages(buf, usage.available);
+}
+static DEVICE_ATTR_RO(available);
+
+static ssize_t draining_show(struct device *dev, struct device_attribute *attr,
+			     char *buf)
+{
+	return emit_pages(buf, usage_of(dev).draining);
+}
+static DEVICE_ATTR_RO(draining);
+
+static ssize_t retired_show(struct device *dev, struct device_attribute *attr,
+			    char *buf)
+{
+	return emit_pages(buf, usage_of(dev).retired);
+}
+static DEVICE_ATTR_RO(retired);
+
+static ssize_t memmap_ram_show(struct device *dev,
+			       struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", usage_of(dev).memmap_ram_bytes);
+}
+static DEVICE_ATTR_RO(memmap_ram);
+
+static struct attribute *region_attrs[] = {
+	&dev_attr_dax.attr,
+	&dev_attr_node.attr,
+	&dev_attr_state.attr,
+	&dev_attr_isolation.attr,
+	&dev_attr_memmap.attr,
+	&dev_attr_resource.attr,
+	&dev_attr_size.attr,
+	&dev_attr_cut.attr,
+	&dev_attr_block_size.attr,
+	&dev_attr_online_size.attr,
+	&dev_attr_used.attr,
+	&dev_attr_available.attr,
+	&dev_attr_draining.attr,
+	&dev_attr_retired.attr,
+	&dev_attr_memmap_ram.attr,
+	NULL,
+};
+
+static const struct attribute_group region_group = {
+	.attrs = region_attrs,
+};
+
+const struct attribute_group *cdm_region_groups[] = {
+	&region_group,
+	NULL,
+};
