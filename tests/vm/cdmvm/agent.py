@@ -86,17 +86,19 @@ class Agent(threading.Thread):
             one.present = True
 
     def unplug(self, *words):
-        words = list(words)
+        words, names = list(words), []
         timeout, wait = 60.0, True
-        while words and words[0].startswith("--"):
+        while words:
             word = words.pop(0)
             if word == "--no-wait":
                 wait = False
             elif word == "--timeout":
                 timeout = float(words.pop(0))
-            else:
+            elif word.startswith("-"):
                 raise ValueError(word)
-        chosen = [self.expander(name) for name in needed(words)]
+            else:
+                names.append(word)
+        chosen = [self.expander(name) for name in needed(names)]
         for one in chosen:
             self.settle(one)
             if not one.present:

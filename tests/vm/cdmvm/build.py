@@ -182,7 +182,8 @@ def mirror_files(source, place, parts):
 
 
 def product(path):
-    """Whether PATH is something that a kernel build left in the source tree."""
+    """Whether PATH is something that a build left in the source tree."""
     return (path.suffix in (".o", ".ko", ".mod", ".a", ".cmd", ".d")
             or path.name.endswith(".mod.c")
-            or path.name in ("Module.symvers", "modules.order"))
+            or path.name in ("Module.symvers", "modules.order", ".kdir")
+            or path.parts[-2:] == ("compat", "config.h"))

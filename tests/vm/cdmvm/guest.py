@@ -40,6 +40,7 @@ class Guest:
         self.news = queue.Queue()
         self.boot_seconds = None
         self.process = None
+        self.report = []                # what a person should know when it went wrong
 
     # Preparation --------------------------------------------------------------
 
@@ -193,16 +194,17 @@ class Guest:
         findings = self.log.findings()
         if isinstance(status, int) and not findings:
             return status
+        tell = self.report.append
         if isinstance(status, str):
-            say(status)
+            tell(status)
             tail = self.qemu_log.read_text(errors="replace").strip()
             for line in tail.splitlines()[-5:] or self.log.lines()[-12:]:
-                say("| " + line)
+                tell("| " + line)
         for block in findings[:3]:
-            say("the kernel log holds a report that nobody announced:")
+            tell("the kernel log holds a report that nobody announced:")
             for line in block:
-                say("| " + line)
-        say(f"kernel log kept: {self.kept_log()}")
+                tell("| " + line)
+        tell(f"kernel log kept: {self.kept_log()}")
         return NO_VERDICT
 
     def kept_log(self):

@@ -6,6 +6,7 @@ import io
 import os
 import pathlib
 import shlex
+import shutil
 import tarfile
 
 from .base import Failure
@@ -97,6 +98,11 @@ def write(path, files, command, copies, interactive):
     layer.put("etc/fstab", b"")
     layer.put("usr/lib/cdm-vm/command", (command_line(command) + "\n").encode())
     layer.put("root/.hushlogin", b"")
+    if interactive:
+        columns, rows = shutil.get_terminal_size()
+        layer.put("usr/lib/cdm-vm/terminal", (
+            f"ROWS={rows} COLUMNS={columns} "
+            f"TERM={shlex.quote(os.environ.get('TERM', 'linux'))}\n").encode())
     for source in copies:
         source = pathlib.Path(source)
         if not source.exists():

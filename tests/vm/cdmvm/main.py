@@ -2,8 +2,6 @@
 """The command line of tests/vm/vm."""
 
 import argparse
-import os
-import shutil
 import signal
 import sys
 
@@ -69,7 +67,11 @@ def main(argv):
             command = command[1:]
         if not arguments.interactive and not command:
             raise Failure("run: no command; put it after --")
-        return guest.Guest(arguments, command).run()
+        one = guest.Guest(arguments, command)
+        status = one.run()
+        for line in one.report:
+            say(line)
+        return status
     except Failure as failure:
         say(str(failure))
         return guest.NO_VERDICT
@@ -77,6 +79,5 @@ def main(argv):
         return 130
 
 
-def terminal_words():
-    columns, rows = shutil.get_terminal_size()
-    return f"ROWS={rows} COLUMNS={columns} TERM={os.environ.get('TERM', 'linux')}\n"
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
