@@ -385,10 +385,7 @@ void cdm_job_set_progress(struct cdm_job *job, cdm_progress_fn fn, void *data,
 void cdm_job_set_timeout(struct cdm_job *job, uint64_t timeout_ms);
 /** cdm_job_set_dry_run() - change nothing; results say what would be done */
 void cdm_job_set_dry_run(struct cdm_job *job, bool dry_run);
-/**
- * cdm_job_set_force() - offline: start although RAM seems too small; online:
- * take a dax device over from kmem although that means offlining its memory
- */
+/** cdm_job_set_force() - offline: start although RAM seems too small */
 void cdm_job_set_force(struct cdm_job *job, bool force);
 
 /**
