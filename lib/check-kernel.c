@@ -35,8 +35,8 @@ void cdm_check_module(struct cdm_ctx *ctx, struct cdm_check *check)
 	if (cdm_module_is_loaded(ctx)) {
 		if (!cdm_module_read_claim(ctx))
 			cdm_check_add(check, CDM_SEVERITY_WARNING, "claim-off",
-				      "echo Y > /sys/module/cdm/parameters/claim, and take "
-				      "claim=N out of /etc/modprobe.d",
+				      "take claim=N out of /etc/modprobe.d and load the "
+				      "module again",
 				      "the module does not claim new expanders (claim=N): "
 				      "they become ordinary memory");
 		return;
