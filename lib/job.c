@@ -298,7 +298,8 @@ int cdm_job_step(struct cdm_job *job, const char *step, const char *object)
 	job->progress.left = 0;
 	job->progress.total = 0;
 	job->progress.rate = 0;
-	job->nr_samples = 0;
+	job->samples[0] = (struct cdm_sample) { cdm_now_ms(), job->progress.moved };
+	job->nr_samples = 1;
 	cdm_dbg(job->ctx, "step: %s: %s", step, object);
 	progress_tell(job, cdm_now_ms());
 	return cdm_job_stop(job);

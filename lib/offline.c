@@ -63,8 +63,11 @@ static int stuck_fail(struct offline *offline, int rc)
 	if (drain->pinned)
 		return cdm_fail(offline->ctx, -rc, "%s: %s pinned by somebody who could not be "
 				"found; the region is back in service", when, pages);
-	return cdm_fail(offline->ctx, -rc, "%s: %s still in use%s%s; the region is back in "
-			"service", when, pages, who[0] ? " by " : "", who);
+	if (!who[0])
+		return cdm_fail(offline->ctx, -rc, "%s: %s were still to be moved; the region is "
+				"back in service", when, cdm_size_text(drain->left).text);
+	return cdm_fail(offline->ctx, -rc, "%s: %s still in use by %s; the region is back in "
+			"service", when, pages, who);
 }
 
 static int no_room_fail(struct offline *offline, struct cdm_region *region)
