@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Tables and JSON from one field list. */
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <libsmartcols.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "keep.h"
+#include "output.h"
+#include "size.h"
+
+#define JSON_STYLE (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | \
+		    JSON_C_TO_STRING_NOSLASHESCAPE)
+
+#define CELL_TEXT 96
+
+void *table_add(struct table *table)
+{
+	size_t size = table->nr_rows * table->row_size;
+
+	table->rows = xrealloc(table->rows, size + table->row_size);
+	table->nr_rows++;
+	return memset(table->rows + size, 0, table->row_size);
+}
+
+void table_free(struct table *table)
+{
+	free(table->rows);
+	table->rows = NULL;
+	table->nr_rows = 0;
+}
+
+static const void *member(const struct field *field, const void *row)
+{
+	return (const char *)row + field->offset;
+}
+
+static uint64_t number(const struct field *field, const void *row)
+{
+	uint64_t value;
+
+	memcpy(&value, member(field, row), sizeof(value));
+	return value;
+}
+
+static const char *text_of(const struct field *field, const void *row)
+{
+	return *(const char *const *)member(field, row);
+}
+
+static bool is_absent(const struct field *field, const void *row)
+{
+	switch (field->type) {
+	case FIELD_TEXT:
+	case FIELD_PROSE:
+		return !text_of(field, row);
+	case FIELD_BOOL:
+		return false;
+	default:
+		return number(field, row) == FIELD_ABSENT;
+	}
+}
+
+/* A cell for people: the text, or a rendering into @buffer. */
+static const char *cell(const struct field *field, const void *row,
+			char buffer[CELL_TEXT])
+{
+	if (is_absent(field, row))
+		return "-";
+	switch (field->type) {
+	case FIELD_TEXT:
+	case FIELD_PROSE:
+		return text_of(field, row);
+	case FIELD_BOOL:
+		return *(const bool *)member(field, row) ? "yes" : "no";
+	case FIELD_ADDRESS:
+		snprintf(buffer, CELL_TEXT, "0x%" PRIx64, number(field, row));
+		return buffer;
+	case FIELD_SIZE:
+		if (ui.human)
+			return size_human(number(field, row), buffer);
+		if (!ui.bytes)
+			return size_table(number(field, row), buffer);
+		break;
+	case FIELD_NUMBER:
+		break;
+	}
+	snprintf(buffer, CELL_TEXT, "%" PRIu64, number(field, row));
+	return buffer;
+}
+
+static struct json_object *json_value(const struct field *field,
+				      const void *row)
+{
+	char buffer[SIZE_TEXT];
+
+	if (is_absent(field, row))
+		return NULL;	/* json-c's null */
+	switch (field->type) {
+	case FIELD_TEXT:
+	case FIELD_PROSE:
+		return json_object_new_string(text_of(field, row));
+	case FIELD_BOOL:
+		return json_object_new_boolean(*(const bool *)member(field, row));
+	case FIELD_SIZE:
+		if (ui.human)
+			return json_object_new_string(
+				size_human(number(field, row), buffer));
+		break;
+	default:
+		break;
+	}
+	return json_object_new_uint64(number(field, row));
+}
+
+static struct json_object *json_row(const struct field *fields,
+				    const void *row)
+{
+	struct json_object *object = json_object_new_object();
+
+	if (!object)
+		return NULL;
+	for (; fields->key; fields++)
+		json_object_object_add(object, fields->key,
+				       json_value(fields, row));
+	return object;
+}
+
+static struct json_object *json_array(const struct table *table)
+{
+	struct json_object *array = json_object_new_array();
+	const char *row = table->rows;
+
+	if (!array)
+		return NULL;
+	for (size_t i = 0; i < table->nr_rows; i++, row += table->row_size)
+		json_object_array_add(array, json_row(table->fields, row));
+	return array;
+}
+
+static int json_print(struct json_object *json, int style)
+{
+	if (!json)
+		return -ENOMEM;
+	puts(json_object_to_json_string_ext(json, style));
+	json_object_put(json);
+	return 0;
+}
+
+static int column_flags(const struct field *field)
+{
+	switch (field->type) {
+	case FIELD_TEXT:
+	case FIELD_BOOL:
+		return 0;
+	case FIELD_PROSE:
+		return SCOLS_FL_WRAP;
+	default:
+		return SCOLS_FL_RIGHT;
+	}
+}
+
+static struct libscols_table *new_table(const struct field *fields)
+{
+	struct libscols_table *t;
+
+	scols_init_debug(0);
+	t = scols_new_table();
+	if (!t)
+		return NULL;
+	for (; fields->key; fields++)
+		if (fields->title &&
+		    !scols_table_new_column(t, fields->title, 0,
+					    column_flags(fields))) {
+			scols_unref_table(t);
+			return NULL;
+		}
+	return t;
+}
+
+static int print_table(const struct table *table)
+{
+	struct libscols_table *t = new_table(table->fields);
+	const char *row = table->rows;
+	int rc = t ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !rc && i < table->nr_rows; i++) {
+		struct libscols_line *line = scols_table_new_line(t, NULL);
+		char buffer[CELL_TEXT];
+		size_t column = 0;
+
+		for (const struct field *f = table->fields; !rc && f->key; f++)
+			if (f->title)
+				rc = line ? scols_line_set_data(line, column++,
+						cell(f, row, buffer)) : -ENOMEM;
+		row += table->row_size;
+	}
+	if (!rc)
+		rc = scols_print_table(t);
+	scols_unref_table(t);
+	return rc;
+}
+
+/* Titles on the left, values on the right. */
+static int print_record(const struct field *fields, const void *row)
+{
+	struct libscols_table *t;
+	int rc = 0;
+
+	t = scols_new_table();
+	if (!t)
+		return -ENOMEM;
+	scols_table_enable_noheadings(t, 1);
+	scols_table_new_column(t, "", 0, 0);
+	scols_table_new_column(t, "", 0, 0);
+	for (; !rc && fields->key; fields++) {
+		struct libscols_line *line;
+		char buffer[CELL_TEXT];
+
+		if (!fields->title || is_absent(fields, row) ||
+		    (fields->not_zero && !number(fields, row)))
+			continue;
+		line = scols_table_new_line(t, NULL);
+		rc = line ? scols_line_set_data(line, 0, fields->title) :
+			    -ENOMEM;
+		if (!rc)
+			rc = scols_line_set_data(line, 1,
+						 cell(fields, row, buffer));
+	}
+	if (!rc)
+		rc = scols_print_table(t);
+	scols_unref_table(t);
+	return rc;
+}
+
+static int print_tables(const struct table *tables, size_t nr, bool blank)
+{
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < nr; i++) {
+		if (!tables[i].nr_rows)
+			continue;
+		if (blank)
+			putchar('\n');
+		blank = true;
+		rc = print_table(&tables[i]);
+	}
+	return rc;
+}
+
+static void add_arrays(struct json_object *object, const struct table *tables,
+		       size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		json_object_object_add(object, tables[i].key,
+				       json_array(&tables[i]));
+}
+
+int output_tables(const struct table *tables, size_t nr)
+{
+	struct json_object *json;
+
+	if (!ui.json)
+		return print_tables(tables, nr, false);
+	if (nr == 1)
+		return json_print(json_array(tables), JSON_STYLE);
+	json = json_object_new_object();
+	if (json)
+		add_arrays(json, tables, nr);
+	return json_print(json, JSON_STYLE);
+}
+
+int output_record(const struct field *fields, const void *row,
+		  const struct table *tables, size_t nr)
+{
+	struct json_object *json;
+	int rc;
+
+	if (!ui.json) {
+		rc = print_record(fields, row);
+		return rc ? rc : print_tables(tables, nr, true);
+	}
+	json = json_row(fields, row);
+	if (json)
+		add_arrays(json, tables, nr);
+	return json_print(json, JSON_STYLE);
+}
+
+int output_event(const struct field *fields, const void *row)
+{
+	char buffer[CELL_TEXT];
+	const char *between = "";
+	int rc = 0;
+
+	if (ui.json) {
+		rc = json_print(json_row(fields, row), JSON_C_TO_STRING_PLAIN |
+				JSON_C_TO_STRING_NOSLASHESCAPE);
+		fflush(stdout);
+		return rc;
+	}
+	for (; fields->key; fields++) {
+		if (!fields->title || is_absent(fields, row))
+			continue;
+		printf("%s%s%s%s", between, fields->title,
+		       *fields->title ? "=" : "", cell(fields, row, buffer));
+		between = " ";
+	}
+	putchar('\n');
+	fflush(stdout);
+	return rc;
+}

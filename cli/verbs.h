@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The verbs of cdmctl in the order in which help shows them, one line each. */
+VERB(list)
+VERB(check)
+VERB(online)
+VERB(offline)
+VERB(set_isolation)
+VERB(migrate)
+VERB(show)
+VERB(monitor)
+VERB(version)
+VERB(help)
