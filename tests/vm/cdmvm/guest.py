@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One run of a guest, from the first file to the verdict."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -18,7 +19,7 @@ import tty
 
 from . import image, layer, machine, tree
 from .agent import Agent
-from .base import Failure, cache_root, say
+from .base import Failure, cache_root, locked, say
 from .build import Build
 from .qmp import Gone, Qmp
 from .verdict import KernelLog
@@ -123,18 +124,27 @@ class Guest:
 
     # The run ------------------------------------------------------------------
 
+    def turn(self):
+        """One guest at a time: emulated CPUs that share a host's run into their own
+        time limits. A person's shell, which mostly waits, takes no turn."""
+        if self.interactive:
+            return contextlib.nullcontext()
+        return locked(cache_root() / "guest.lock", waiting="waiting for another guest")
+
     def run(self):
         """Returns the exit status that the whole has."""
         began = time.monotonic()
         sys.stdout.flush()
         try:
             self.prepare()
-            try:
-                self.start()
-                status = self.follow(began)
-            except Gone:
-                status = "QEMU ended"
-            self.stop()
+            with self.turn():
+                began = time.monotonic()
+                try:
+                    self.start()
+                    status = self.follow(began)
+                except Gone:
+                    status = "QEMU ended"
+                self.stop()
             return self.conclude(status)
         finally:
             self.stop()
