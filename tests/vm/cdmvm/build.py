@@ -18,12 +18,17 @@ KERNEL_PARTS = ("kmod", "include")
 CHROOT_ENV = {"KBUILD_BUILD_HOST": "cdm", "KBUILD_BUILD_USER": "cdm"}
 
 
+def home_of(source):
+    """The folder in the cache for what is built of a source tree."""
+    name = hashlib.sha256(str(source).encode()).hexdigest()[:10]
+    return cache_root() / f"build-{name}"
+
+
 class Build:
     def __init__(self, tree, source=None):
         self.tree = tree
         self.source = source or source_root()
-        name = hashlib.sha256(str(self.source).encode()).hexdigest()[:10]
-        self.home = cache_root() / f"build-{name}"
+        self.home = home_of(self.source)
         self.home.mkdir(exist_ok=True)
         (self.home / "source").write_text(f"{self.source}\n", encoding="utf-8")
 

@@ -19,8 +19,8 @@ import tty
 
 from . import image, layer, machine, tree
 from .agent import Agent
-from .base import Failure, cache_root, locked, say
-from .build import Build
+from .base import Failure, cache_root, locked, say, source_root
+from .build import Build, home_of
 from .qmp import Gone, Qmp
 from .verdict import KernelLog
 
@@ -41,6 +41,7 @@ class Guest:
         self.news = queue.Queue()
         self.boot_seconds = None
         self.process = None
+        self.folder = None
         self.report = []                # what a person should know when it went wrong
 
     # Preparation --------------------------------------------------------------
@@ -52,6 +53,8 @@ class Guest:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=runs))
         self.memory = pathlib.Path("/dev/shm") / f"cdm-vm-{self.folder.name}"
         self.memory.mkdir()
+        self.console = self.folder / "console.log"
+        self.log = KernelLog(self.console)
         build = Build(self.tree)
         with build.lock():
             files = {}
@@ -62,8 +65,6 @@ class Guest:
             layer.write(self.folder / "layer.tar", files, self.command,
                         self.options.copy, self.interactive)
         options = self.options
-        self.console = self.folder / "console.log"
-        self.log = KernelLog(self.console)
         self.machine = machine.Machine(
             kernel=f"/boot/vmlinuz-{self.version}",
             initrd=f"/mnt/cache/{image.initramfs(self.tree, self.version).name}",
@@ -229,8 +230,10 @@ class Guest:
         return target
 
     def clean(self):
+        if not self.folder:
+            return
         if self.console.exists():
-            shutil.copyfile(self.console, cache_root() / "last-console.log")
+            shutil.copyfile(self.console, home_of(source_root()) / "last-console.log")
         shutil.rmtree(self.memory, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 

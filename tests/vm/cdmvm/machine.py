@@ -91,7 +91,9 @@ class Machine:
     def kernel_line(self):
         words = ["console=ttyS0", "root=none", "panic=-1", "oops=panic",
                  "systemd.show_status=0", "systemd.log_target=journal", "rw",
-                 "sysrq_always_enabled"]
+                 "sysrq_always_enabled",
+                 # a busy host is no broken clock
+                 "tsc=reliable"]
         start = 4 * GIB + self.ram - LOW_RAM
         for size in self.soft_reserved:
             words.append(f"memmap={size}%{start}-1+0xefffffff")

@@ -39,6 +39,13 @@ def guest_options(parser):
     add("-v", "--verbose", action="store_true", help="say how long the boot took")
 
 
+def guest_parser():
+    """The options of a guest alone, for those who boot one themselves."""
+    one = argparse.ArgumentParser(add_help=False)
+    guest_options(one)
+    return one
+
+
 def parser():
     top = argparse.ArgumentParser(
         prog="vm", description="Boots a Debian guest with CXL memory expanders.")

@@ -13,13 +13,12 @@ class Gone(Failure):
 
 
 class Qmp:
-    """Commands block until answered; events are kept until somebody asks."""
+    """Commands block until answered, and may come from several threads."""
 
     def __init__(self, sock):
         self.sock = sock
         self.news = threading.Condition()
         self.answers = {}
-        self.events = []
         self.closed = False
         self.number = 0
         self.thread = threading.Thread(target=self.listen, daemon=True)
@@ -31,9 +30,7 @@ class Qmp:
                 for line in lines:
                     message = json.loads(line)
                     with self.news:
-                        if "event" in message:
-                            self.events.append(message)
-                        elif "id" in message:
+                        if "id" in message:
                             self.answers[message["id"]] = message
                         self.news.notify_all()
         except (OSError, ValueError):
@@ -69,23 +66,3 @@ class Qmp:
 
     def hmp(self, line):
         return self.call("human-monitor-command", {"command-line": line})
-
-    def mark(self):
-        """A place in the stream of events, for wait()."""
-        with self.news:
-            return len(self.events)
-
-    def wait(self, since, name, match=lambda data: True, timeout=60):
-        """Waits for event NAME that came after mark SINCE; False when it did not."""
-        end = time.monotonic() + timeout
-        with self.news:
-            while True:
-                for event in self.events[since:]:
-                    if event["event"] == name and match(event.get("data", {})):
-                        return True
-                left = end - time.monotonic()
-                if left <= 0:
-                    return False
-                if self.closed:
-                    raise Gone("QEMU has ended")
-                self.news.wait(left)

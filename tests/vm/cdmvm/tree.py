@@ -23,7 +23,7 @@ LEFT_OUT = (
       for lib in ("/lib", "/usr/lib")
       for part in ("drivers/gpu", "drivers/media", "drivers/net/wireless",
                    "drivers/net/ethernet", "drivers/staging", "drivers/iio",
-                   "drivers/scsi", "sound")),
+                   "sound")),
 )
 
 
