@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef _CDM_LIB_CHECK_H
-#define _CDM_LIB_CHECK_H
+#ifndef _LIBCDM_CHECK_H
+#define _LIBCDM_CHECK_H
 
 #include "private.h"
 
@@ -29,4 +29,4 @@ void cdm_check_expanders(struct cdm_ctx *ctx, struct cdm_check *check);
 void cdm_check_hypervisor(struct cdm_ctx *ctx, struct cdm_check *check);
 void cdm_check_regions(struct cdm_ctx *ctx, struct cdm_check *check);
 
-#endif /* _CDM_LIB_CHECK_H */
+#endif /* _LIBCDM_CHECK_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Sums of what became of pages, without any I/O. */
-#ifndef _CDM_COUNTS_H
-#define _CDM_COUNTS_H
+#ifndef _LIBCDM_COUNTS_H
+#define _LIBCDM_COUNTS_H
 
 #include "private.h"
 
@@ -32,4 +32,4 @@ void cdm_passes_next_source(struct cdm_passes *passes);
  */
 void cdm_passes_end(struct cdm_passes *passes, uint64_t total, uint64_t already);
 
-#endif /* _CDM_COUNTS_H */
+#endif /* _LIBCDM_COUNTS_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* CXL memdevs and regions, through libcxl. */
-#ifndef _CDM_CXL_H
-#define _CDM_CXL_H
+#ifndef _LIBCDM_CXL_H
+#define _LIBCDM_CXL_H
 
 #include "private.h"
 
@@ -39,4 +39,4 @@ int cdm_cxl_enable_region(struct cdm_ctx *ctx, const char *region);
 /* Disable, reset and delete; its dax device must be out of use. */
 int cdm_cxl_destroy_region(struct cdm_ctx *ctx, const char *region);
 
-#endif /* _CDM_CXL_H */
+#endif /* _LIBCDM_CXL_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* dax devices and their drivers: /sys/bus/dax. */
-#ifndef _CDM_DAX_H
-#define _CDM_DAX_H
+#ifndef _LIBCDM_DAX_H
+#define _LIBCDM_DAX_H
 
 #include "private.h"
 
@@ -23,4 +23,4 @@ bool cdm_dax_is_pmem(struct cdm_ctx *ctx, const char *dax);
 int cdm_dax_bind(struct cdm_ctx *ctx, const char *dax, const char *driver);
 int cdm_dax_unbind(struct cdm_ctx *ctx, const char *dax);
 
-#endif /* _CDM_DAX_H */
+#endif /* _LIBCDM_DAX_H */

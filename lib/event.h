@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef _CDM_LIB_EVENT_H
-#define _CDM_LIB_EVENT_H
+#ifndef _LIBCDM_EVENT_H
+#define _LIBCDM_EVENT_H
 
 #include "private.h"
 
@@ -8,4 +8,4 @@ struct udev_device;
 
 int cdm_event_from_udev(struct udev_device *device, struct cdm_event **event);
 
-#endif /* _CDM_LIB_EVENT_H */
+#endif /* _LIBCDM_EVENT_H */

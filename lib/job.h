@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Jobs: settings, time, progress, cancel. The runs are a file each. */
-#ifndef _CDM_JOB_H
-#define _CDM_JOB_H
+#ifndef _LIBCDM_JOB_H
+#define _LIBCDM_JOB_H
 
 #include "private.h"
 #include "proc.h"
@@ -85,4 +85,4 @@ int cdm_job_fail_stop(struct cdm_job *job, int rc, const char *verb, const char 
 /* Remember the region that the run is about; NULL forgets. */
 void cdm_job_set_region(struct cdm_job *job, struct cdm_region *region);
 
-#endif /* _CDM_JOB_H */
+#endif /* _LIBCDM_JOB_H */

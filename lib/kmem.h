@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Memory that kmem has made ordinary: taking it away from the kernel again. */
-#ifndef _CDM_KMEM_H
-#define _CDM_KMEM_H
+#ifndef _LIBCDM_KMEM_H
+#define _LIBCDM_KMEM_H
 
 #include "job.h"
 
@@ -26,4 +26,4 @@ int cdm_kmem_offline(struct cdm_job *job, const char *dax, struct cdm_kmem *kmem
 void cdm_kmem_restore(struct cdm_ctx *ctx, struct cdm_kmem *kmem);
 void cdm_kmem_free(struct cdm_kmem *kmem);
 
-#endif /* _CDM_KMEM_H */
+#endif /* _LIBCDM_KMEM_H */

@@ -14,6 +14,9 @@
  * was counted.
  */
 #define PIECE_BYTES	(64ULL << 20)
+/* How long and how often to wait for an address space that changes all the time. */
+#define AGAIN_PAUSE_MS	20
+#define AGAIN_MAX	50
 /* How often a cgroup is looked at again for processes that came meanwhile. */
 #define CGROUP_PASSES	8
 
@@ -85,11 +88,15 @@ static void bucket_take(struct run *run, const struct cdm_counts *counts)
 
 /* --- one call --- */
 
-/* A call that a signal ended before it did anything is made again. */
+/*
+ * A call that a signal ended before it did anything is made again; so is one that
+ * never found the address space at rest, after a moment.
+ */
 static int move_call(struct run *run, int fd, struct cdm_move *move,
 		     struct cdm_counts *counts, uint64_t *next)
 {
 	uint64_t end = move->addr + move->length;
+	unsigned int again = 0;
 	int rc;
 
 	do {
@@ -99,6 +106,12 @@ static int move_call(struct run *run, int fd, struct cdm_move *move,
 		if (rc)
 			return rc;
 		rc = cdm_uapi_migrate(run->ctx, fd, move, counts, next);
+		if (rc == -EAGAIN) {
+			rc = cdm_job_sleep(run->job, AGAIN_PAUSE_MS);
+			if (rc)
+				return rc;
+			rc = ++again < AGAIN_MAX ? -EINTR : -EAGAIN;
+		}
 	} while (rc == -EINTR);
 	if (rc)
 		return rc;
@@ -454,6 +467,8 @@ static int run_set_up(struct run *run)
 	if (job->from < 0 && job->from != CDM_WHERE_ANY && job->from != CDM_WHERE_RAM)
 		return cdm_fail(run->ctx, EINVAL, "migrate: %d is no place to move from",
 				job->from);
+	if (job->populate && job->to[0] == CDM_WHERE_RAM)
+		return cdm_fail(run->ctx, EINVAL, "migrate: RAM is not populated; give a region");
 	rc = cdm_regions_refresh(run->ctx);
 	if (rc < 0)
 		return rc;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef _CDM_MODULE_H
-#define _CDM_MODULE_H
+#ifndef _LIBCDM_MODULE_H
+#define _LIBCDM_MODULE_H
 
 #include "private.h"
 
@@ -8,4 +8,4 @@
 int cdm_modules_try(struct cdm_ctx *ctx, const char *const *names);
 bool cdm_module_is_installed(struct cdm_ctx *ctx);
 
-#endif /* _CDM_MODULE_H */
+#endif /* _LIBCDM_MODULE_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the files of libcdm share with each other; nothing of it is exported. */
-#ifndef _CDM_PRIVATE_H
-#define _CDM_PRIVATE_H
+#ifndef _LIBCDM_PRIVATE_H
+#define _LIBCDM_PRIVATE_H
 
 #include <errno.h>
 #include <limits.h>
@@ -190,4 +190,4 @@ int cdm_uapi_residency(struct cdm_ctx *ctx, int fd, pid_t pid, uint64_t addr,
 /* All blocks; *blocks is for free(). Returns their number. */
 int cdm_uapi_blocks(struct cdm_ctx *ctx, int fd, struct cdm_block **blocks);
 
-#endif /* _CDM_PRIVATE_H */
+#endif /* _LIBCDM_PRIVATE_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What /proc and /sys/fs/cgroup tell of processes. */
-#ifndef _CDM_PROC_H
-#define _CDM_PROC_H
+#ifndef _LIBCDM_PROC_H
+#define _LIBCDM_PROC_H
 
 #include "private.h"
 
@@ -44,4 +44,4 @@ int cdm_pids_read_cgroup(struct cdm_ctx *ctx, struct cdm_pids *pids, const char 
 /* MemAvailable and SwapFree of /proc/meminfo, in bytes. */
 int cdm_meminfo_read(struct cdm_ctx *ctx, uint64_t *available, uint64_t *swap_free);
 
-#endif /* _CDM_PROC_H */
+#endif /* _LIBCDM_PROC_H */

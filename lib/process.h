@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef _CDM_PROCESS_H
-#define _CDM_PROCESS_H
+#ifndef _LIBCDM_PROCESS_H
+#define _LIBCDM_PROCESS_H
 
 #include "private.h"
 
@@ -10,4 +10,4 @@ int cdm_any_region_open(struct cdm_ctx *ctx);
 int cdm_walk_residency(struct cdm_ctx *ctx, int fd, pid_t pid, uint64_t addr,
 		       uint64_t length, cdm_extent_fn fn, void *data);
 
-#endif /* _CDM_PROCESS_H */
+#endif /* _LIBCDM_PROCESS_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#ifndef _CDM_USERS_H
-#define _CDM_USERS_H
+#ifndef _LIBCDM_USERS_H
+#define _LIBCDM_USERS_H
 
 #include "private.h"
 
@@ -14,4 +14,4 @@ int cdm_holders_read(struct cdm_ctx *ctx, struct cdm_region *region, int fd,
 /* "pid 812 (qemu-system-x86) and 2 others"; of the first for hold, or of all */
 void cdm_users_describe(struct cdm_users *users, char *buf, size_t size);
 
-#endif /* _CDM_USERS_H */
+#endif /* _LIBCDM_USERS_H */

@@ -326,6 +326,18 @@ static void test_interrupted_calls_go_on(void **state)
 	assert_int_equal(pages_at(0), PAGES);
 }
 
+static void test_restless_address_space(void **state)
+{
+	struct fixture *f = *state;
+
+	model.fail_at = 2;
+	model.fail_rc = -EAGAIN;
+	cdm_job_add_pid(f->job, 7);
+	cdm_job_add_to(f->job, 0);
+	assert_int_equal(cdm_job_migrate(f->job), 0);
+	assert_int_equal(pages_at(0), PAGES);
+}
+
 static void test_cancel_keeps_the_counts(void **state)
 {
 	struct fixture *f = *state;
@@ -428,6 +440,9 @@ static void test_bad_settings(void **state)
 	assert_int_equal(cdm_job_set_workers(job, 65), -EINVAL);
 	assert_int_equal(cdm_job_migrate(job), -EINVAL);
 	cdm_job_add_pid(job, 7);
+	cdm_job_set_populate(job, true);
+	assert_int_equal(cdm_job_migrate(job), -EINVAL);
+	cdm_job_set_populate(job, false);
 	cdm_job_set_from(job, 99);
 	assert_int_equal(cdm_job_migrate(job), -ENODEV);
 	cdm_job_set_from(job, CDM_WHERE_SWAP);
@@ -471,6 +486,7 @@ int main(void)
 		test(test_only_destination_closed),
 		test(test_random_models_add_up),
 		test(test_interrupted_calls_go_on),
+		test(test_restless_address_space),
 		test(test_cancel_keeps_the_counts),
 		test(test_kernel_that_does_not_advance),
 		test(test_dead_process),

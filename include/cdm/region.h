@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* libcdm: expanders, regions and their blocks. */
+#ifndef _CDM_REGION_H
+#define _CDM_REGION_H
+
+#include <cdm/context.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * --- names ------------------------------------------------------------------
+ */
+
+/** Returns: "none", "private", ...; "unknown" for other numbers. */
+const char *cdm_isolation_get_name(int isolation);
+/** Returns: the level (enum cdm_isolation), -EINVAL for other words. */
+int cdm_isolation_from_name(const char *name);
+/** Returns: "idle", "coherent", ...; "unknown" for other numbers. */
+const char *cdm_role_get_name(int role);
+
+/*
+ * --- regions: /sys/bus/cdm/devices/cdmN -------------------------------------
+ */
+
+enum cdm_state {
+	CDM_STATE_UNKNOWN = 0,
+	CDM_STATE_HELD,		/* claimed, no page of it is in use */
+	CDM_STATE_ONLINE,	/* has a level; pages are handed out on request */
+	CDM_STATE_DRAINING,	/* pages are being moved out */
+};
+
+/** Returns: "held", "online", "draining" or "unknown". */
+const char *cdm_state_get_name(enum cdm_state state);
+
+/**
+ * cdm_region_get_first() - first region, in the order of their numbers
+ *
+ * Reads the list when that has not been done. No module: no regions.
+ *
+ * Returns: a region that belongs to the context, or NULL. Since: 0.1
+ */
+struct cdm_region *cdm_region_get_first(struct cdm_ctx *ctx);
+struct cdm_region *cdm_region_get_next(struct cdm_region *region);
+
+#define cdm_region_foreach(ctx, region)					\
+	for (region = cdm_region_get_first(ctx); region != NULL;	\
+	     region = cdm_region_get_next(region))
+
+struct cdm_region *cdm_region_ref(struct cdm_region *region);
+struct cdm_region *cdm_region_unref(struct cdm_region *region);
+
+/** cdm_region_find() - by name ("cdm0", "/dev/cdm0"); NULL if there is none */
+struct cdm_region *cdm_region_find(struct cdm_ctx *ctx, const char *name);
+/** cdm_region_find_id() - by number; NULL if there is none */
+struct cdm_region *cdm_region_find_id(struct cdm_ctx *ctx, int id);
+
+/**
+ * cdm_region_refresh() - read the attributes again
+ * Returns: 0, -ENODEV when the region has gone. Since: 0.1
+ */
+int cdm_region_refresh(struct cdm_region *region);
+
+struct cdm_ctx *cdm_region_get_ctx(struct cdm_region *region);
+/** number N of cdmN; also the place (CDM_WHERE_*) that means this region */
+int cdm_region_get_id(struct cdm_region *region);
+const char *cdm_region_get_name(struct cdm_region *region);
+/** path of the device node, such as "/dev/cdm0" */
+const char *cdm_region_get_devnode(struct cdm_region *region);
+/** dax device that was claimed, such as "dax0.0" */
+const char *cdm_region_get_dax_name(struct cdm_region *region);
+/** expander it comes from: the first one if it is interleaved; NULL: unknown */
+struct cdm_expander *cdm_region_get_expander(struct cdm_region *region);
+/** CXL region it comes from, such as "region0"; NULL if not CXL */
+const char *cdm_region_get_cxl_region(struct cdm_region *region);
+/** NUMA node that the firmware gave it; -1 for none */
+int cdm_region_get_node(struct cdm_region *region);
+enum cdm_state cdm_region_get_state(struct cdm_region *region);
+int cdm_region_get_isolation(struct cdm_region *region);
+/** physical address of the first byte */
+uint64_t cdm_region_get_resource(struct cdm_region *region);
+uint64_t cdm_region_get_size(struct cdm_region *region);
+/** unit in which memory is taken into use and given back */
+uint64_t cdm_region_get_block_size(struct cdm_region *region);
+/** part of the size that is online */
+uint64_t cdm_region_get_online_size(struct cdm_region *region);
+uint64_t cdm_region_get_used(struct cdm_region *region);
+uint64_t cdm_region_get_available(struct cdm_region *region);
+/** in use, and in a block that is being drained */
+uint64_t cdm_region_get_draining(struct cdm_region *region);
+/** bad pages, out of use for ever */
+uint64_t cdm_region_get_retired(struct cdm_region *region);
+/** bytes at the ends that are no whole block and therefore not used */
+uint64_t cdm_region_get_cut(struct cdm_region *region);
+/** ordinary memory that the memory map of this region takes */
+uint64_t cdm_region_get_memmap_ram(struct cdm_region *region);
+/** is the memory map kept in the blocks themselves? */
+bool cdm_region_get_memmap_on_block(struct cdm_region *region);
+
+/**
+ * cdm_region_read_blocks() - read the blocks, by CDM_BLOCKS
+ *
+ * Replaces what an earlier call read. Needs read access to the device node.
+ *
+ * Returns: number of blocks, -ENODEV, -EACCES, ... Since: 0.1
+ */
+int cdm_region_read_blocks(struct cdm_region *region);
+struct cdm_block *cdm_block_get_first(struct cdm_region *region);
+struct cdm_block *cdm_block_get_next(struct cdm_block *block);
+
+#define cdm_block_foreach(region, block)				\
+	for (block = cdm_block_get_first(region); block != NULL;	\
+	     block = cdm_block_get_next(block))
+
+unsigned int cdm_block_get_index(struct cdm_block *block);
+uint64_t cdm_block_get_start(struct cdm_block *block);
+uint64_t cdm_block_get_length(struct cdm_block *block);
+/** enum cdm_role */
+int cdm_block_get_role(struct cdm_block *block);
+/** bytes that can be handed out: less than the length if the memory map is in it */
+uint64_t cdm_block_get_total(struct cdm_block *block);
+uint64_t cdm_block_get_used(struct cdm_block *block);
+uint64_t cdm_block_get_retired(struct cdm_block *block);
+bool cdm_block_is_online(struct cdm_block *block);
+bool cdm_block_is_draining(struct cdm_block *block);
+
+/*
+ * --- expanders: where regions come from --------------------------------------
+ */
+
+enum cdm_expander_kind {
+	CDM_EXPANDER_CXL,	/* a CXL memory device, memN */
+	CDM_EXPANDER_DAX,	/* a volatile dax device of other origin, daxN.N:
+				 * memory that the firmware set apart (EFI specific
+				 * purpose, HMAT) or a CXL region without memdev */
+};
+
+/**
+ * cdm_expander_get_first() - first expander: memdevs, then other dax devices
+ *
+ * Reads through libcxl and sysfs when that has not been done. Persistent memory
+ * (dax devices of libnvdimm, pmem partitions) is left out.
+ *
+ * Returns: an expander that belongs to the context, or NULL. Since: 0.1
+ */
+struct cdm_expander *cdm_expander_get_first(struct cdm_ctx *ctx);
+struct cdm_expander *cdm_expander_get_next(struct cdm_expander *expander);
+
+#define cdm_expander_foreach(ctx, expander)				\
+	for (expander = cdm_expander_get_first(ctx); expander != NULL;	\
+	     expander = cdm_expander_get_next(expander))
+
+struct cdm_expander *cdm_expander_ref(struct cdm_expander *expander);
+struct cdm_expander *cdm_expander_unref(struct cdm_expander *expander);
+
+enum cdm_expander_kind cdm_expander_get_kind(struct cdm_expander *expander);
+/** "mem0", or the dax device, "dax1.0" */
+const char *cdm_expander_get_name(struct cdm_expander *expander);
+/** CXL serial number; 0 if it has none */
+uint64_t cdm_expander_get_serial(struct cdm_expander *expander);
+/** PCI address, "0000:35:00.0"; NULL if it is no PCI device */
+const char *cdm_expander_get_pci(struct cdm_expander *expander);
+/** bytes of volatile memory */
+uint64_t cdm_expander_get_ram_size(struct cdm_expander *expander);
+/** NUMA node of the memory if known, else of the device; -1 for none */
+int cdm_expander_get_node(struct cdm_expander *expander);
+/** CXL region that uses it ("region0", the first if several); NULL if none */
+const char *cdm_expander_get_cxl_region(struct cdm_expander *expander);
+/** UUID of that region as text; NULL: volatile regions seldom have one */
+const char *cdm_expander_get_uuid(struct cdm_expander *expander);
+/** dax device made of it; NULL if there is none yet */
+const char *cdm_expander_get_dax_name(struct cdm_expander *expander);
+/** driver of that: "cdm", "kmem", "device_dax"; NULL if none holds it */
+const char *cdm_expander_get_dax_driver(struct cdm_expander *expander);
+/** cdm region made of it; NULL if there is none */
+struct cdm_region *cdm_expander_get_region(struct cdm_expander *expander);
+
+/**
+ * cdm_find_target() - what a word on a command line means
+ * @target: "mem0", "0" (the same), "0000:35:00.0", "serial:0x1234", "region0",
+ *	"dax0.0", "cdm0", or a path of a device node of these
+ * @expander: out: the expander, or NULL if it is a region of unknown origin
+ * @region: out: its cdm region, or NULL if it has none yet
+ *
+ * Returns: 0, -ENOENT if there is no such thing, -EINVAL if it is none of these
+ * words. Since: 0.1
+ */
+int cdm_find_target(struct cdm_ctx *ctx, const char *target,
+		    struct cdm_expander **expander, struct cdm_region **region);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* _CDM_REGION_H */
