@@ -190,16 +190,29 @@ static const char *result_name(int rc, const struct policy_answer *want)
 	return want->isolation == CDM_ISOLATION_NONE ? "held" : "online";
 }
 
+/* To hold what is in use would mean to drain it: that is what offline is for. */
+static bool is_in_use(const struct target *t, const struct policy_answer *want)
+{
+	return t->region && !want->release &&
+	       want->isolation == CDM_ISOLATION_NONE &&
+	       cdm_region_get_isolation(t->region) != CDM_ISOLATION_NONE;
+}
+
 /*
  * What the policy leaves alone: a memdev without a region unless it may be
- * given one, and memory that the wanted driver has already.
+ * given one, memory that the wanted driver has already, and what somebody has
+ * put into use by hand although the policy would hold it.
  */
 static const char *left_alone(const struct target *t,
 			      const struct policy_answer *want)
 {
 	const char *driver = NULL;
 
-	if (!opts.policy || !t->expander || t->region)
+	if (!opts.policy)
+		return NULL;
+	if (is_in_use(t, want))
+		return "skipped";
+	if (!t->expander || t->region)
 		return NULL;
 	driver = cdm_expander_get_dax_driver(t->expander);
 	if (want->release)
@@ -229,6 +242,14 @@ static enum exit_code online_one(struct cdm_ctx *ctx, const struct target *t,
 		return EXIT_DONE;
 	}
 	row->result = "failed";
+	if (is_in_use(t, want)) {
+		row->error = keep("online %s: it is in use at level %s; \"cdmctl offline %s\" empties and holds it",
+				  t->name, cdm_isolation_get_name(
+				  cdm_region_get_isolation(t->region)), t->name);
+		error_text(row->error);
+		fill_row(row, region);
+		return EXIT_FAILED;
+	}
 	job = session_job(ctx, opts.timeout_ms);
 	if (!job)
 		return EXIT_FAILED;

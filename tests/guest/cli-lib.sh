@@ -59,7 +59,13 @@ region()
 	cdmctl list --json -R -r "$1" | jq -r ".[0].$2"
 }
 
-# until SECONDS COMMAND...: wait for it
+# region_is REGION KEY VALUE: for wait_until
+region_is()
+{
+	[[ $(region "$1" "$2") == "$3" ]]
+}
+
+# wait_until SECONDS COMMAND...: wait for it
 wait_until()
 {
 	local tries=$(($1 * 20))
@@ -113,7 +119,9 @@ ask()
 in_region()
 {
 	local pfn start size
-	pfn=$(od -An -t u8 -j $((0x$2 / 4096 * 8)) -N 8 "/proc/$1/pagemap")
+	# od would read all that it is to skip
+	pfn=$(dd "if=/proc/$1/pagemap" bs=8 skip=$((0x$2 / 4096)) count=1 status=none |
+		od -An -t u8)
 	pfn=$((pfn & ((1 << 55) - 1)))
 	start=$(region cdm0 resource) size=$(region cdm0 size)
 	((pfn * 4096 >= start && pfn * 4096 < start + size))
