@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "held.h"
 #include "keep.h"
 #include "message.h"
 #include "options.h"
@@ -133,8 +134,12 @@ static enum exit_code offline_one(struct cdm_ctx *ctx, const struct target *t,
 	cdm_job_set_dry_run(job, opts.dry_run);
 	cdm_job_set_destroy_region(job, opts.destroy_region);
 	cdm_job_set_release(job, opts.release);
+	if (!opts.dry_run)
+		held_mark(row->region);
 	rc = cdm_job_offline(job, t->name);
 	progress_end();
+	if (rc < 0)
+		held_clear(row->region);
 	row->result = result_name(rc);
 	fill_row(row, cdm_job_get_drain(job));
 	if (rc < 0) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "held.h"
 #include "keep.h"
 #include "level.h"
 #include "message.h"
@@ -19,6 +20,7 @@ static struct {
 	const char *memmap;
 	bool policy;
 	const char *folder;
+	bool new;
 	bool force;
 	bool dry_run;
 	uint64_t timeout_ms;
@@ -59,6 +61,8 @@ static const struct opt options[] = {
 	  set_memmap, &opts.memmap },
 	{ "policy", 'p', "DIR", "do what cdm.conf(5) says, or *.conf in DIR",
 	  set_policy, &opts.folder, true },
+	{ "new", 'N', NULL, "with --policy: not what was taken offline by hand",
+	  opt_switch, &opts.new },
 	{ "force", 'f', NULL, "take it from kmem, offlining its memory blocks",
 	  opt_switch, &opts.force },
 	{ "timeout", 't', "TIME", "give up after 30, 30s, 2m",
@@ -198,21 +202,36 @@ static bool is_in_use(const struct target *t, const struct policy_answer *want)
 	       cdm_region_get_isolation(t->region) != CDM_ISOLATION_NONE;
 }
 
+/* Somebody took it offline after it had appeared. */
+static bool is_held_by_hand(const struct target *t)
+{
+	return held_is(t->region ? cdm_region_get_name(t->region) : NULL) ||
+	       held_is(t->expander ? cdm_expander_get_name(t->expander) : NULL);
+}
+
 /*
- * What the policy leaves alone: a memdev without a region unless it may be
- * given one, memory that the wanted driver has already, and what somebody has
- * put into use by hand although the policy would hold it.
+ * What the policy leaves alone: what has a level already, or is held by hand;
+ * a memdev without a region unless it may be given one; and memory that the
+ * wanted driver has.
  */
 static const char *left_alone(const struct target *t,
 			      const struct policy_answer *want)
 {
-	const char *driver = NULL;
+	const char *driver;
+	int level;
 
 	if (!opts.policy)
 		return NULL;
-	if (is_in_use(t, want))
+	if (opts.new && is_held_by_hand(t))
 		return "skipped";
-	if (!t->expander || t->region)
+	if (t->region) {
+		level = cdm_region_get_isolation(t->region);
+		if (level == CDM_ISOLATION_NONE)
+			return NULL;
+		return !want->release && level == want->isolation ? "already" :
+								    "skipped";
+	}
+	if (!t->expander)
 		return NULL;
 	driver = cdm_expander_get_dax_driver(t->expander);
 	if (want->release)
@@ -222,6 +241,33 @@ static const char *left_alone(const struct target *t,
 	    !cdm_expander_get_cxl_region(t->expander) && !want->create_region)
 		return "skipped";
 	return NULL;
+}
+
+/*
+ * The region may not be there yet, and the unit that applies the policy to it
+ * starts as soon as it is: until then the expander carries the mark.
+ */
+static int run_marked_job(struct cdm_job *job, const struct target *t,
+			  const struct policy_answer *want)
+{
+	const char *expander = t->expander ?
+		keep_text(cdm_expander_get_name(t->expander)) : NULL;
+	bool hold = !opts.policy && want->isolation == CDM_ISOLATION_NONE;
+	struct cdm_region *region;
+	int rc;
+
+	if (opts.dry_run || opts.policy)
+		return run_job(job, t, want);
+	if (hold)
+		held_mark(expander);
+	rc = run_job(job, t, want);
+	region = cdm_job_get_region(job);
+	if (hold && rc >= 0 && region)
+		held_mark(cdm_region_get_name(region));
+	else if (region)
+		held_clear(cdm_region_get_name(region));
+	held_clear(expander);
+	return rc;
 }
 
 static enum exit_code online_one(struct cdm_ctx *ctx, const struct target *t,
@@ -253,7 +299,7 @@ static enum exit_code online_one(struct cdm_ctx *ctx, const struct target *t,
 	job = session_job(ctx, opts.timeout_ms);
 	if (!job)
 		return EXIT_FAILED;
-	rc = run_job(job, t, want);
+	rc = run_marked_job(job, t, want);
 	progress_end();
 	row->result = result_name(rc, want);
 	if (rc < 0) {
@@ -279,6 +325,10 @@ static enum exit_code load_policy(struct policy **policy)
 {
 	int rc;
 
+	if (!opts.policy && opts.new) {
+		error("--new says what --policy leaves alone; there is no --policy");
+		return EXIT_USAGE;
+	}
 	if (!opts.policy)
 		return EXIT_DONE;
 	if (opts.isolation || opts.size || opts.memmap) {

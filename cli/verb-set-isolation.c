@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "held.h"
 #include "keep.h"
 #include "level.h"
 #include "message.h"
@@ -74,8 +75,12 @@ static enum exit_code change(struct cdm_ctx *ctx, struct cdm_region *region,
 		cdm_isolation_get_name(cdm_region_get_isolation(region));
 	cdm_job_set_force(job, opts.force);
 	cdm_job_set_dry_run(job, opts.dry_run);
+	if (level == CDM_ISOLATION_NONE && !opts.dry_run)
+		held_mark(row->region);
 	rc = cdm_job_set_isolation(job, region, level);
 	progress_end();
+	if (rc < 0 || level != CDM_ISOLATION_NONE)
+		held_clear(row->region);
 	code = exit_code_of(rc);
 	row->result = result_name(rc);
 	row->moved = cdm_job_get_drain(job)->moved;
