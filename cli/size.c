@@ -122,12 +122,16 @@ const char *size_table(uint64_t bytes, char text[SIZE_TEXT])
 {
 	static const char units[] = "BKMGTPE";
 	unsigned int unit = 0;
+	uint64_t rest;
 
 	while (unit < 6 && bytes >> (10 * unit) >= 1024)
 		unit++;
-	if (bytes & ((1ULL << (10 * unit)) - 1))
-		snprintf(text, SIZE_TEXT, "%.1f%c",
-			 (double)bytes / (double)(1ULL << (10 * unit)),
+	rest = bytes & ((1ULL << (10 * unit)) - 1);
+	/* Cut, not rounded: 4 KiB less than 512M are not 512M. */
+	if (rest)
+		snprintf(text, SIZE_TEXT, "%" PRIu64 ".%u%c",
+			 bytes >> (10 * unit),
+			 (unsigned int)((rest >> (10 * unit - 10)) * 10 / 1024),
 			 units[unit]);
 	else
 		snprintf(text, SIZE_TEXT, "%" PRIu64 "%.1s",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* cdmctl check: what stands in the way here, each finding with its fix. */
 #include "cmd.h"
+#include "keep.h"
+#include "policy.h"
 #include "session.h"
 
 struct finding_row {
@@ -17,6 +19,26 @@ static const struct field fields[] = {
 	FIELD(struct finding_row, fix, FIELD_PROSE, "FIX"),
 	FIELD_END
 };
+
+/* The policy is the command's own business: the library does not read it. */
+static void on_policy_error(void *data, const char *text)
+{
+	struct finding_row *row = table_add(data);
+
+	row->severity = cdm_severity_get_name(CDM_SEVERITY_ERROR);
+	row->id = "policy-malformed";
+	row->what = keep_text(text);
+	row->fix = "put the line right; until then nothing that is plugged gets a level (cdm.conf(5))";
+}
+
+static enum exit_code check_policy(struct table *table)
+{
+	struct policy *policy;
+	int rc = policy_load(NULL, on_policy_error, table, &policy);
+
+	policy_free(policy);
+	return rc ? EXIT_FAILED : EXIT_DONE;
+}
 
 static enum exit_code run(int argc, char **argv)
 {
@@ -36,6 +58,7 @@ static enum exit_code run(int argc, char **argv)
 		code = session_report(ctx, rc);
 		goto out;
 	}
+	code = check_policy(&table);
 	cdm_finding_foreach(check, finding) {
 		enum cdm_severity severity = cdm_finding_get_severity(finding);
 		struct finding_row *row = table_add(&table);

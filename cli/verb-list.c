@@ -190,6 +190,8 @@ static void add_region(struct table *table, struct cdm_region *r)
 	row->isolation = cdm_isolation_get_name(cdm_region_get_isolation(r));
 	row->node = node_number(cdm_region_get_node(r));
 	row->resource = cdm_region_get_resource(r);
+	if (!row->resource)	/* only root is told */
+		row->resource = FIELD_ABSENT;
 	row->size = cdm_region_get_size(r);
 	row->online_size = cdm_region_get_online_size(r);
 	row->used = cdm_region_get_used(r);
