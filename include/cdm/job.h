@@ -105,7 +105,7 @@ void cdm_job_set_memmap_on_block(struct cdm_job *job, bool on_block);
  * (libcxl, as "cxl create-region -t ram" does), waits for its dax device (udev
  * event), has cdm claim that, gives it the level (CDM_ONLINE). A dax device that
  * device_dax holds is taken from it; from kmem only if all its memory blocks
- * are or go offline (libdaxctl).
+ * are or go offline.
  *
  * Returns: 0; CDM_ALREADY if it has this level and length; -ENOENT: no such
  * target; -EBUSY: kmem holds it and its memory is in use, or it has another
