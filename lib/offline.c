@@ -58,8 +58,9 @@ static int stuck_fail(struct offline *offline, int rc)
 				"memory or add swap; the region is back in service", when,
 				cdm_size_text(drain->no_memory).text);
 	if (drain->pinned && who[0])
-		return cdm_fail(offline->ctx, -rc, "%s: %s pinned by %s; stop it or use a longer "
-				"--timeout; the region is back in service", when, pages, who);
+		return cdm_fail(offline->ctx, -rc, "%s: %s pinned by %s; %suse a longer "
+				"--timeout; the region is back in service", when, pages, who,
+				cdm_users_have_process(offline->job->holders) ? "stop it or " : "");
 	if (drain->pinned)
 		return cdm_fail(offline->ctx, -rc, "%s: %s pinned by somebody who could not be "
 				"found; the region is back in service", when, pages);

@@ -258,6 +258,11 @@ void cdm_users_describe(struct cdm_users *users, char *buf, size_t size)
 		snprintf(buf, size, "pid %d (%s)%s", (int)first->pid, first->comm, others);
 }
 
+bool cdm_users_have_process(struct cdm_users *users)
+{
+	return users->user[0].hold != CDM_HOLD_KERNEL;
+}
+
 struct cdm_users *cdm_users_ref(struct cdm_users *users)
 {
 	users->refs++;

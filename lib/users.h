@@ -11,7 +11,9 @@
  */
 int cdm_holders_read(struct cdm_ctx *ctx, struct cdm_region *region, int fd,
 		     const struct cdm_drain *drain, struct cdm_users **users);
-/* "pid 812 (qemu-system-x86) and 2 others"; of the first for hold, or of all */
+/* "pid 812 (qemu-system-x86) and 2 others" */
 void cdm_users_describe(struct cdm_users *users, char *buf, size_t size);
+/* Is anybody but the kernel in the list? */
+bool cdm_users_have_process(struct cdm_users *users);
 
 #endif /* _LIBCDM_USERS_H */
