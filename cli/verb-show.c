@@ -22,10 +22,8 @@ static const struct opt options[] = {
 /* Regions that get a column of their own. */
 #define REGIONS_MAX 64
 
-struct process_row {
-	uint64_t pid;
-	const char *command;
-	const char *cgroup;
+/* Bytes at each place, of a process or of one of its mappings. */
+struct places {
 	uint64_t cdm;
 	uint64_t ram;
 	uint64_t swap;
@@ -34,18 +32,23 @@ struct process_row {
 	uint64_t by_region[REGIONS_MAX];
 };
 
+struct process_row {
+	uint64_t pid;
+	const char *command;
+	const char *cgroup;
+	struct places at;
+};
+
 struct mapping_row {
 	uint64_t start;
 	uint64_t end;
 	const char *perms;
 	const char *name;
-	uint64_t cdm;
-	uint64_t ram;
-	uint64_t swap;
-	uint64_t other;
-	uint64_t none;
-	uint64_t by_region[REGIONS_MAX];
+	struct places at;
 };
+
+#define PLACE(row, member, title, not_zero) \
+	{ #member, title, FIELD_SIZE, offsetof(row, at.member), not_zero }
 
 /* Room for the fields below and one for each region. */
 #define FIELDS_MAX (16 + REGIONS_MAX)
@@ -54,22 +57,22 @@ static struct field process_fields[FIELDS_MAX] = {
 	FIELD(struct process_row, pid, FIELD_NUMBER, "pid"),
 	FIELD(struct process_row, command, FIELD_TEXT, "command"),
 	FIELD(struct process_row, cgroup, FIELD_TEXT, "cgroup"),
-	FIELD(struct process_row, cdm, FIELD_SIZE, "on regions"),
-	FIELD(struct process_row, ram, FIELD_SIZE, "in RAM"),
-	FIELD_IF(struct process_row, swap, FIELD_SIZE, "swapped out"),
-	FIELD_IF(struct process_row, other, FIELD_SIZE, "elsewhere"),
-	FIELD(struct process_row, none, FIELD_SIZE, "not present"),
+	PLACE(struct process_row, cdm, "on regions", false),
+	PLACE(struct process_row, ram, "in RAM", false),
+	PLACE(struct process_row, swap, "swapped out", true),
+	PLACE(struct process_row, other, "elsewhere", true),
+	PLACE(struct process_row, none, "not present", false),
 };
 
 static struct field mapping_fields[FIELDS_MAX] = {
 	FIELD(struct mapping_row, start, FIELD_ADDRESS, "START"),
 	FIELD(struct mapping_row, end, FIELD_ADDRESS, "END"),
 	FIELD(struct mapping_row, perms, FIELD_TEXT, "PERMS"),
-	FIELD(struct mapping_row, cdm, FIELD_SIZE, "CDM"),
-	FIELD(struct mapping_row, ram, FIELD_SIZE, "RAM"),
-	FIELD(struct mapping_row, swap, FIELD_SIZE, "SWAP"),
-	FIELD(struct mapping_row, other, FIELD_SIZE, "OTHER"),
-	FIELD(struct mapping_row, none, FIELD_SIZE, "NONE"),
+	PLACE(struct mapping_row, cdm, "CDM", false),
+	PLACE(struct mapping_row, ram, "RAM", false),
+	PLACE(struct mapping_row, swap, "SWAP", false),
+	PLACE(struct mapping_row, other, "OTHER", false),
+	PLACE(struct mapping_row, none, "NONE", false),
 };
 
 static const struct field name_field =
@@ -100,10 +103,10 @@ static void add_columns(struct cdm_ctx *ctx)
 		columns.ids[columns.nr++] = cdm_region_get_id(r);
 		append_field(process_fields, (struct field){ name, name,
 			FIELD_SIZE,
-			offsetof(struct process_row, by_region) + nth, true });
+			offsetof(struct process_row, at.by_region) + nth, true });
 		append_field(mapping_fields, (struct field){ name, NULL,
 			FIELD_SIZE,
-			offsetof(struct mapping_row, by_region) + nth, false });
+			offsetof(struct mapping_row, at.by_region) + nth, false });
 	}
 	/* One region is the CDM column; several get their own. */
 	for (struct field *f = mapping_fields; columns.nr > 1 && f->key; f++)
@@ -112,19 +115,35 @@ static void add_columns(struct cdm_ctx *ctx)
 	append_field(mapping_fields, name_field);
 }
 
+static uint64_t process_bytes(void *process, int where)
+{
+	return cdm_process_get_bytes(process, where);
+}
+
+static uint64_t mapping_bytes(void *mapping, int where)
+{
+	return cdm_mapping_get_bytes(mapping, where);
+}
+
+static void fill_places(struct places *at,
+			uint64_t (*bytes)(void *object, int where), void *object)
+{
+	at->ram = bytes(object, CDM_WHERE_RAM);
+	at->swap = bytes(object, CDM_WHERE_SWAP);
+	at->other = bytes(object, CDM_WHERE_OTHER);
+	at->none = bytes(object, CDM_WHERE_NONE);
+	for (size_t i = 0; i < columns.nr; i++) {
+		at->by_region[i] = bytes(object, columns.ids[i]);
+		at->cdm += at->by_region[i];
+	}
+}
+
 static void fill_process(struct process_row *row, struct cdm_process *p)
 {
 	row->pid = (uint64_t)cdm_process_get_pid(p);
 	row->command = cdm_process_get_comm(p);
 	row->cgroup = cdm_process_get_cgroup(p);
-	row->ram = cdm_process_get_bytes(p, CDM_WHERE_RAM);
-	row->swap = cdm_process_get_bytes(p, CDM_WHERE_SWAP);
-	row->other = cdm_process_get_bytes(p, CDM_WHERE_OTHER);
-	row->none = cdm_process_get_bytes(p, CDM_WHERE_NONE);
-	for (size_t i = 0; i < columns.nr; i++) {
-		row->by_region[i] = cdm_process_get_bytes(p, columns.ids[i]);
-		row->cdm += row->by_region[i];
-	}
+	fill_places(&row->at, process_bytes, p);
 }
 
 static void fill_mapping(struct mapping_row *row, struct cdm_mapping *m)
@@ -133,14 +152,7 @@ static void fill_mapping(struct mapping_row *row, struct cdm_mapping *m)
 	row->end = cdm_mapping_get_end(m);
 	row->perms = cdm_mapping_get_perms(m);
 	row->name = cdm_mapping_get_name(m);
-	row->ram = cdm_mapping_get_bytes(m, CDM_WHERE_RAM);
-	row->swap = cdm_mapping_get_bytes(m, CDM_WHERE_SWAP);
-	row->other = cdm_mapping_get_bytes(m, CDM_WHERE_OTHER);
-	row->none = cdm_mapping_get_bytes(m, CDM_WHERE_NONE);
-	for (size_t i = 0; i < columns.nr; i++) {
-		row->by_region[i] = cdm_mapping_get_bytes(m, columns.ids[i]);
-		row->cdm += row->by_region[i];
-	}
+	fill_places(&row->at, mapping_bytes, m);
 }
 
 static int print(struct cdm_process *process)
@@ -156,7 +168,7 @@ static int print(struct cdm_process *process)
 		struct mapping_row *mapping = table_add(&table);
 
 		fill_mapping(mapping, m);
-		if (opts.only_cdm && !mapping->cdm)
+		if (opts.only_cdm && !mapping->at.cdm)
 			table.nr_rows--;
 	}
 	rc = output_record(process_fields, &row, &table, 1);

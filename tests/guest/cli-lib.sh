@@ -14,6 +14,8 @@ fail()
 	echo "  stdout: ${out:0:3000}"
 	echo "  stderr: ${err:0:1000}"
 	cdmctl list 2>&1 | sed 's/^/  list: /'
+	journalctl -b -u 'cdm-online@*' --no-pager -o cat 2>/dev/null | tail -n 20 |
+		sed 's/^/  unit: /'
 	exit 1
 }
 
