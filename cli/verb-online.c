@@ -152,7 +152,8 @@ static void fill_row(struct online_row *row, struct cdm_region *region)
 
 	row->size = FIELD_ABSENT;
 	row->node = FIELD_ABSENT;
-	if (!region)
+	/* Somebody else may have changed it meanwhile, or taken it away. */
+	if (!region || cdm_region_refresh(region))
 		return;
 	e = cdm_region_get_expander(region);
 	node = cdm_region_get_node(region);

@@ -78,6 +78,18 @@ wait_until()
 	done
 }
 
+units_are_done()
+{
+	udevadm settle
+	! systemctl list-jobs --no-legend 'cdm-online@*' | grep -q .
+}
+
+# settle: udev's units have looked at all that appeared
+settle()
+{
+	wait_until 30 units_are_done
+}
+
 # cdm0: an online region of the first expander (6.1: of soft-reserved memory)
 bring_up()
 {
