@@ -5,6 +5,7 @@
  * The only file that makes and removes memory maps. A block has no struct
  * pages until somebody needs one, so a region costs nothing until it is used.
  */
+#include <linux/jiffies.h>
 #include <linux/memory.h>
 #include <linux/mmzone.h>
 #include <linux/slab.h>
@@ -217,12 +218,16 @@ static int block_populate(struct cdm_block *block)
 	block->used_bits = bits;
 	block->nr_retired = nr_retired;
 	block->hint = block->first;
-	block->open = READ_ONCE(block->region->state) == CDM_ACTIVE;
 	spin_unlock_irq(&block->lock);
+	cdm_block_open(block, READ_ONCE(block->region->state) == CDM_ACTIVE);
 	return 0;
 }
 
-/* The flag would be counted down a second time when the section goes away. */
+/*
+ * 6.1 counts the bad pages of a section down when it goes away, as often as it
+ * comes and goes, while memory_failure() counts each up once. So the flags go
+ * first, and HardwareCorrupted keeps the page, on every kernel.
+ */
 static void poison_clear(struct cdm_block *block)
 {
 	unsigned long pfn;
@@ -249,7 +254,6 @@ static void block_depopulate(struct cdm_block *block)
 	}
 	bits = block->used_bits;
 	block->used_bits = NULL;
-	block->nr_retired = 0;
 	spin_unlock_irq(&block->lock);
 
 	poison_clear(block);
@@ -278,10 +282,7 @@ void cdm_blocks_depopulate(struct cdm_region *region)
 
 static unsigned long free_pages_of(struct cdm_region *region)
 {
-	struct cdm_usage usage;
-
-	cdm_usage_read(region, &usage);
-	return usage.free;
+	return max(atomic_long_read(&region->nr_free), 0L);
 }
 
 static struct cdm_block *next_idle_block(struct cdm_region *region)
@@ -293,6 +294,27 @@ static struct cdm_block *next_idle_block(struct cdm_region *region)
 		    region->blocks[i].role == CDM_ROLE_IDLE)
 			return &region->blocks[i];
 	return NULL;
+}
+
+/*
+ * Give one more block its memory map. A block that could not have it is left
+ * alone for a second: this may be called by anybody, for every window.
+ */
+static int grow_by_one(struct cdm_region *region)
+{
+	struct cdm_block *block = next_idle_block(region);
+
+	lockdep_assert_held(&region->grow);
+
+	if (READ_ONCE(region->state) != CDM_ACTIVE || cdm_pages_frozen())
+		return -EBUSY;
+	if (!block)
+		return -ENOSPC;
+	if (region->grow_error && time_before(jiffies, region->retry_grow))
+		return region->grow_error;
+	region->grow_error = block_populate(block);
+	region->retry_grow = jiffies + HZ;
+	return region->grow_error;
 }
 
 /**
@@ -312,23 +334,17 @@ int cdm_blocks_grow(struct cdm_region *region, unsigned long nr_pages)
 {
 	int rc = 0;
 
-	if (free_pages_of(region) >= nr_pages)
+	if (READ_ONCE(region->state) != CDM_ACTIVE)
+		return -EBUSY;
+	if (free_pages_of(region) >= nr_pages || !next_idle_block(region))
 		return 0;
 
 	mutex_lock(&region->grow);
-	while (!rc && free_pages_of(region) < nr_pages) {
-		struct cdm_block *block = next_idle_block(region);
-
-		if (READ_ONCE(region->state) != CDM_ACTIVE)
-			rc = -EBUSY;
-		else if (!block)
-			break;
-		else
-			rc = block_populate(block);
-	}
+	while (!rc && free_pages_of(region) < nr_pages)
+		rc = grow_by_one(region);
 	mutex_unlock(&region->grow);
 
-	if (rc && rc != -EBUSY && free_pages_of(region))
+	if (rc == -ENOSPC || (rc && rc != -EBUSY && free_pages_of(region)))
 		return 0;
 	return rc;
 }
@@ -347,13 +363,8 @@ void cdm_blocks_open(struct cdm_region *region, bool open)
 	unsigned int i;
 
 	mutex_lock(&region->grow);
-	for (i = 0; i < region->nr_blocks; i++) {
-		struct cdm_block *block = &region->blocks[i];
-
-		spin_lock_irq(&block->lock);
-		block->open = open && block->used_bits;
-		spin_unlock_irq(&block->lock);
-	}
+	for (i = 0; i < region->nr_blocks; i++)
+		cdm_block_open(&region->blocks[i], open);
 	mutex_unlock(&region->grow);
 }
 

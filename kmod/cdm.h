@@ -9,9 +9,14 @@
  *
  * Lock order, outermost first; a lock may be left out but never turned round:
  *
+ *   device_lock, dax_region_rwsem  the driver core and the dax bus, around
+ *                                  probe and remove; mf_mutex around
+ *                                  cdm_memory_failure()
  *   cdm_region.life      (rwsem)  the region is not going away
  *   cdm_region.admin     (mutex)  one change of level or drain at a time
  *   cdm_region.grow      (mutex)  one block gets its memory map at a time
+ *   cpu and memory hotplug locks  taken by memremap_pages(), and by a drain
+ *                                  that looks at the batches of all CPUs
  *   mmap_lock            (mm)     of the process whose pages move
  *   cdm_job.lock         (mutex)  which window is next
  *   page locks                    trylock only, as the core does
@@ -71,11 +76,12 @@ enum cdm_state {
  * @role: what its pages are, changed by block_set_role() under
  *	cdm_region.grow
  * @pgmap: the memory map while @role is CDM_ROLE_COHERENT
+ * @first: first page that can be handed out (behind the memory map, if that
+ *	is in the block); changed under cdm_region.grow while @used_bits is NULL
  * @lock: guards everything below
  * @open: pages may be handed out
- * @used_bits: one bit a page: somebody owns it, or it can not be handed out
- * @first: first page that can be handed out (behind the memory map, if that
- *	is in the block)
+ * @used_bits: one bit a page: somebody owns it, or it can not be handed out;
+ *	NULL without a memory map
  * @hint: where the search for a free page begins
  * @nr_used: pages that somebody owns
  * @nr_retired: bad pages, never handed out again
@@ -87,11 +93,11 @@ struct cdm_block {
 	bool online;
 	enum cdm_role role;
 	struct dev_pagemap pgmap;
+	unsigned long first;
 
 	spinlock_t lock;
 	bool open;
 	unsigned long *used_bits;
-	unsigned long first;
 	unsigned long hint;
 	unsigned long nr_used;
 	unsigned long nr_retired;
@@ -114,13 +120,22 @@ struct cdm_block {
  *	cdm_region_id_of_pfn()
  * @life: read: a call works on the region; write: the region leaves
  * @leaving: set before @life is taken for write, so that calls end soon
- * @admin: guards @state, @isolation, @online_pages, @memmap_on_block, @drainer
+ * @admin: guards @state, @isolation, @online_pages, @memmap_on_block, @drainer,
+ *	@still_since, @told_stuck
  * @state: set by region_set_state() alone
  * @isolation: level while @state is not CDM_HELD
  * @online_pages: length of the part in use
  * @memmap_on_block: new blocks keep their memory map in themselves
  * @drainer: the file whose CDM_OFFLINE_KEEP keeps the region draining
  * @grow: serializes block_populate() and block_depopulate()
+ * @retry_grow: jiffies before which a block that could not get its memory map is
+ *	not tried again; guarded by @grow
+ * @grow_error: why it could not; guarded by @grow
+ * @nr_used: pages that somebody owns, in all blocks
+ * @nr_free: pages of open blocks that can be handed out
+ * @alloc_block: number of the block where the search for free pages begins
+ * @still_since: jiffies when the drain that is on last moved a page
+ * @told_stuck: jiffies when user space was last told that nothing moves
  * @retired: pfns of bad pages, kept when their block loses its memory map
  * @progress: woken when pages come free or the region starts to leave
  */
@@ -149,6 +164,13 @@ struct cdm_region {
 	struct file *drainer;
 
 	struct mutex grow;
+	unsigned long retry_grow;
+	int grow_error;
+	atomic_long_t nr_used;
+	atomic_long_t nr_free;
+	unsigned int alloc_block;
+	unsigned long still_since;
+	unsigned long told_stuck;
 	struct xarray retired;
 	wait_queue_head_t progress;
 };
@@ -163,7 +185,7 @@ struct cdm_region {
  * @draining: of those, pages in blocks that hand out none
  * @retired: bad pages
  * @free: pages that can be handed out at once, without a new block
- * @available: @free, and what online blocks without a memory map would give
+ * @available: @free, and what online blocks without a memory map will give
  * @memmap_ram_bytes: RAM that holds memory maps
  */
 struct cdm_usage {
@@ -189,12 +211,13 @@ struct cdm_region *cdm_region_add(struct device *parent,
 				  unsigned int nr_ranges, int nid);
 void cdm_region_remove(struct cdm_region *region);
 int cdm_region_id_of_pfn(unsigned long pfn);
-bool cdm_region_any_used(void);
+bool cdm_region_any_mapped(void);
 int cdm_region_online(struct cdm_region *region, enum cdm_isolation isolation,
 		      u64 length, bool memmap_on_block, u64 *out_length);
 void cdm_region_set_state(struct cdm_region *region, enum cdm_state state);
+int cdm_region_admin_lock(struct cdm_region *region);
 void cdm_region_hold(struct cdm_region *region);
-void cdm_region_event(struct cdm_region *region, char *name, ...);
+void cdm_region_event(struct cdm_region *region, const char *name, ...);
 const char *cdm_isolation_name(enum cdm_isolation isolation);
 
 /* drain.c */
@@ -222,6 +245,9 @@ void cdm_page_freed(struct page *page);
 bool cdm_page_retire(struct cdm_block *block, unsigned long pfn);
 void cdm_usage_read(struct cdm_region *region, struct cdm_usage *usage);
 unsigned long cdm_pages_used(struct cdm_region *region);
+void cdm_block_open(struct cdm_block *block, bool open);
+void cdm_pages_freeze(bool freeze);
+bool cdm_pages_frozen(void);
 
 /* poison.c */
 int cdm_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,

@@ -25,6 +25,9 @@ int cdm_copy_page(struct page *dst, struct page *src)
 	unsigned long left;
 	void *to, *from;
 
+	/* Without a machine-check safe copy reading it would be the end. */
+	if (PageHWPoison(src))
+		return -EHWPOISON;
 	from = kmap_local_page(src);
 	to = kmap_local_page(dst);
 	left = copy_mc_to_kernel(to, from, PAGE_SIZE);

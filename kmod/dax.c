@@ -12,6 +12,7 @@
 #include <linux/notifier.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
+#include <linux/xarray.h>
 
 #include "cdm.h"
 #include "compat/dax_bus.h"
@@ -21,6 +22,12 @@ module_param(claim, bool, 0444);
 MODULE_PARM_DESC(claim, "take every volatile dax device as it appears (default Y); N: only by new_id and bind");
 
 static struct dax_device_driver cdm_dax_driver;
+
+/*
+ * The region of each struct dev_dax that is bound, by its address: when a
+ * device is removed it is no longer on the list of the bus.
+ */
+static DEFINE_XARRAY(claims);
 
 /*
  * Ranges and node of a device stand in attributes of its own, which are ABI,
@@ -113,15 +120,27 @@ static int mapping_add(struct device *dev, void *data)
 	return 0;
 }
 
-static int ranges_read(struct device *dev, struct dax_ranges *ranges)
+static int mapping_count(struct device *dev, void *data)
 {
+	*(unsigned int *)data += !strncmp(dev_name(dev), "mapping", 7);
+	return 0;
+}
+
+/*
+ * One range, the rule: "resource" and "size" take no lock that the bus holds
+ * while it waits for this device. Several: start and end of the children take
+ * the bus lock for writing, as the bus does when it removes the device, so a
+ * removal that races with this waits until one of the two is killed.
+ */
+static int ranges_read_attrs(struct device *dev, struct dax_ranges *ranges)
+{
+	unsigned int mappings = 0;
 	u64 start, size;
 	int rc;
 
-	ranges->nr = 0;
-	rc = device_for_each_child(dev, ranges, mapping_add);
-	if (rc || ranges->nr)
-		return rc;
+	device_for_each_child(dev, &mappings, mapping_count);
+	if (mappings > 1)
+		return device_for_each_child(dev, ranges, mapping_add);
 
 	rc = attr_read_u64(dev, "resource", &start);
 	if (!rc)
@@ -132,6 +151,24 @@ static int ranges_read(struct device *dev, struct dax_ranges *ranges)
 		return -ENXIO;
 	ranges->ranges[ranges->nr++] = (struct range) { start, start + size - 1 };
 	return 0;
+}
+
+static int ranges_read(struct device *dev, struct dax_ranges *ranges)
+{
+	int nr = cdm_dax_ranges_peek(dev, ranges->ranges, CDM_RANGES_MAX);
+	u64 start;
+	int rc;
+
+	ranges->nr = 0;
+	if (nr == -EOPNOTSUPP)
+		return ranges_read_attrs(dev, ranges);
+	if (nr < 0)
+		return nr;
+	rc = attr_read_u64(dev, "resource", &start);
+	if (!rc && start != ranges->ranges[0].start)
+		rc = -ENXIO;
+	ranges->nr = nr;
+	return rc;
 }
 
 /* Persistent memory has its data to keep; it is a child of a libnvdimm bus. */
@@ -178,55 +215,65 @@ static struct device *device_of(struct dev_dax *dev_dax)
 	return search.found;
 }
 
+static struct cdm_region *claim_device(struct device *dev)
+{
+	struct cdm_region *region;
+	struct dax_ranges *ranges;
+	int rc, nid;
+
+	ranges = kzalloc(sizeof(*ranges), GFP_KERNEL);
+	if (!ranges)
+		return ERR_PTR(-ENOMEM);
+	rc = ranges_read(dev, ranges);
+	if (!rc)
+		rc = attr_read_int(dev, "target_node", &nid);
+	if (!rc && nid < 0)
+		rc = -ENXIO;
+	region = rc ? ERR_PTR(rc) :
+		      cdm_region_add(dev, ranges->ranges, ranges->nr, nid);
+	kfree(ranges);
+	return region;
+}
+
+/*
+ * A volatile device that can not become a region is held all the same: were the
+ * probe to fail, the driver core would offer it to kmem.
+ */
 static int cdm_dax_probe(struct dev_dax *dev_dax)
 {
 	struct device *dev = device_of(dev_dax);
 	struct cdm_region *region;
-	struct dax_ranges *ranges;
-	int rc, nid;
+	int rc;
 
 	if (WARN_ON_ONCE(!dev))
 		return -ENODEV;
 	if (is_persistent(dev))
 		return -ENODEV;
 
-	ranges = kzalloc(sizeof(*ranges), GFP_KERNEL);
-	if (!ranges)
-		return -ENOMEM;
-	rc = ranges_read(dev, ranges);
-	if (!rc)
-		rc = attr_read_int(dev, "target_node", &nid);
-	if (rc) {
-		dev_err(dev, "cdm: cannot read its ranges: %d\n", rc);
-		goto out;
-	}
-	if (nid < 0) {
-		dev_err(dev, "cdm: the firmware gave it no NUMA node\n");
-		rc = -EINVAL;
-		goto out;
-	}
-
-	region = cdm_region_add(dev, ranges->ranges, ranges->nr, nid);
+	region = claim_device(dev);
 	rc = PTR_ERR_OR_ZERO(region);
 	if (rc == -ERANGE)
-		dev_err(dev, "cdm: smaller than one block of memory\n");
+		dev_err(dev, "cdm: held without use: smaller than one block of memory\n");
+	else if (rc == -ENXIO)
+		dev_err(dev, "cdm: held without use: the firmware gave it no range or no NUMA node\n");
 	else if (rc)
-		dev_err(dev, "cdm: cannot claim it: %d\n", rc);
-	else
-		dev_set_drvdata(dev, region);
-out:
-	kfree(ranges);
+		dev_err(dev, "cdm: held without use: error %d; unbind and bind it to try again\n",
+			rc);
+	if (rc)
+		return 0;
+
+	rc = xa_err(xa_store(&claims, (unsigned long)dev_dax, region, GFP_KERNEL));
+	if (rc)
+		cdm_region_remove(region);
 	return rc;
 }
 
 static void cdm_dax_remove(struct dev_dax *dev_dax)
 {
-	struct device *dev = device_of(dev_dax);
+	struct cdm_region *region = xa_erase(&claims, (unsigned long)dev_dax);
 
-	if (WARN_ON_ONCE(!dev))
-		return;
-	cdm_region_remove(dev_get_drvdata(dev));
-	dev_set_drvdata(dev, NULL);
+	if (region)
+		cdm_region_remove(region);
 }
 
 static struct dax_device_driver cdm_dax_driver = {

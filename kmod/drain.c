@@ -6,6 +6,7 @@
  * longer the less came of the last one: a page that something else holds is
  * unmapped and mapped again by each try, and that disturbs its owner.
  */
+#include <linux/cpu.h>
 #include <linux/jiffies.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
@@ -22,9 +23,11 @@
 #define RAM_RESERVE_MIN_BYTES	(32UL << 20)
 #define RAM_RESERVE_SHIFT	6		/* 1/64 of all RAM */
 
-#define PAUSE_MIN_MS		1
-#define PAUSE_MAX_MS		100
+#define PAUSE_MIN_MS		1U
+#define PAUSE_MAX_MS		100U
 #define STUCK_AFTER_MS		1000
+#define STUCK_AGAIN_MS		30000
+#define LRU_DRAIN_AFTER		3		/* passes that moved nothing */
 
 /**
  * struct cdm_drain - one pass over the pages of a region
@@ -79,7 +82,7 @@ static bool ram_has_room(void)
 	unsigned long reserve = max(RAM_RESERVE_MIN_BYTES >> PAGE_SHIFT,
 				    totalram_pages() >> RAM_RESERVE_SHIFT);
 	long available = si_mem_available();
-	long need = reserve + cdm_job_workers(0) * CDM_WINDOW_PAGES;
+	long need = reserve + cdm_job_workers(0, true) * CDM_WINDOW_PAGES;
 
 	return available > need || get_nr_swap_pages() > need;
 }
@@ -163,23 +166,36 @@ static bool drain_step(struct cdm_job *job, struct cdm_batch *batch)
 	return true;
 }
 
+/* Pages in use keep their memory map, and only the drainer takes it away. */
+static u64 run_count_pinned(unsigned long pfn, unsigned long nr)
+{
+	u64 pinned = 0;
+
+	for (; nr--; pfn++) {
+		struct page *page = pfn_to_page(pfn);
+
+		pinned += page_ref_count(page) && page_is_pinned(page);
+	}
+	return pinned;
+}
+
 static void stuck_count_block(struct cdm_block *block, struct cdm_stuck *stuck)
 {
-	unsigned long bit = block->first, nr, i;
+	unsigned long bit = block->first, nr, start;
 
-	spin_lock_irq(&block->lock);
-	stuck->left += block->nr_used;
-	while (block->nr_used &&
-	       (nr = cdm_bits_next_run(block->used_bits, block->nr_pages, bit,
-				       block->nr_pages, &bit))) {
-		for (i = 0; i < nr; i++, bit++) {
-			struct page *page = pfn_to_page(block->start_pfn + bit);
-
-			if (page_ref_count(page) && page_is_pinned(page))
-				stuck->pinned++;
-		}
-	}
-	spin_unlock_irq(&block->lock);
+	do {
+		nr = 0;
+		spin_lock_irq(&block->lock);
+		if (block->nr_used)
+			nr = cdm_bits_next_run(block->used_bits, block->nr_pages,
+					       bit, CDM_WINDOW_PAGES, &start);
+		spin_unlock_irq(&block->lock);
+		if (nr)
+			stuck->pinned += run_count_pinned(block->start_pfn +
+							  start, nr);
+		bit = start + nr;
+		cond_resched();
+	} while (nr);
 }
 
 static void stuck_count(struct cdm_region *region, struct cdm_stuck *stuck)
@@ -189,12 +205,15 @@ static void stuck_count(struct cdm_region *region, struct cdm_stuck *stuck)
 	memset(stuck, 0, sizeof(*stuck));
 	for (i = 0; i < region->nr_blocks; i++)
 		stuck_count_block(&region->blocks[i], stuck);
-	stuck->busy = stuck->left - min(stuck->left, stuck->pinned);
+	stuck->left = cdm_pages_used(region);
+	stuck->pinned = min(stuck->pinned, stuck->left);
+	stuck->busy = stuck->left - stuck->pinned;
 }
 
-static void lru_drain_work(struct work_struct *work)
+static long lru_drain_this_cpu(void *unused)
 {
 	cdm_lru_drain_this_cpu();
+	return 0;
 }
 
 /*
@@ -204,21 +223,14 @@ static void lru_drain_work(struct work_struct *work)
  */
 static void lru_drain_all(void)
 {
-	struct work_struct *works;
 	unsigned int cpu;
 
-	works = kcalloc(nr_cpu_ids, sizeof(*works), GFP_KERNEL);
-	if (!works)
-		return;
-	cpus_read_lock();
-	for_each_online_cpu(cpu) {
-		INIT_WORK(&works[cpu], lru_drain_work);
-		queue_work_on(cpu, system_wq, &works[cpu]);
+	for_each_possible_cpu(cpu) {
+		cpus_read_lock();
+		if (cpu_online(cpu))
+			work_on_cpu(cpu, lru_drain_this_cpu, NULL);
+		cpus_read_unlock();
 	}
-	for_each_online_cpu(cpu)
-		flush_work(&works[cpu]);
-	cpus_read_unlock();
-	kfree(works);
 }
 
 /* One pass over all pages. Return: pages moved, or a negative errno. */
@@ -235,7 +247,7 @@ static long drain_pass(struct cdm_region *region,
 	int rc;
 
 	mutex_init(&drain.job.lock);
-	rc = cdm_job_run(&drain.job, cdm_job_workers(0), true,
+	rc = cdm_job_run(&drain.job, cdm_job_workers(0, true), true,
 			 limits->interruptible);
 	*no_memory = drain.counts[CDM_NO_SPACE];
 	if (drain.no_room)
@@ -259,40 +271,27 @@ static void stuck_event(struct cdm_region *region, const struct cdm_stuck *stuck
 		   stuck->left, stuck->pinned, no_memory);
 }
 
-/**
- * struct cdm_patience - how a drain waits between passes
- * @pause_ms: length of the next pause
- * @still_since: jiffies of the last page that moved
- * @told: user space knows that nothing moves
- */
-struct cdm_patience {
-	unsigned int pause_ms;
-	unsigned long still_since;
-	bool told;
-};
-
-static void patience_renew(struct cdm_patience *patience)
+static void progress_note(struct cdm_region *region)
 {
-	patience->pause_ms = PAUSE_MIN_MS;
-	patience->still_since = jiffies;
-	patience->told = false;
+	region->still_since = jiffies;
+	region->told_stuck = 0;
 }
 
-/* A pass moved nothing. */
-static void patience_wear(struct cdm_region *region,
-			  struct cdm_patience *patience, u64 no_memory)
+/* Nothing moves: after a second say so, and now and then again. */
+static void stuck_tell(struct cdm_region *region, u64 no_memory)
 {
 	struct cdm_stuck stuck;
 
-	if (patience->pause_ms > PAUSE_MAX_MS / 8)
-		lru_drain_all();
-	patience->pause_ms = min(2 * patience->pause_ms, PAUSE_MAX_MS);
-	if (patience->told || time_before(jiffies, patience->still_since +
-					  msecs_to_jiffies(STUCK_AFTER_MS)))
+	if (time_before(jiffies, region->still_since +
+				 msecs_to_jiffies(STUCK_AFTER_MS)))
+		return;
+	if (region->told_stuck &&
+	    time_before(jiffies, region->told_stuck +
+				 msecs_to_jiffies(STUCK_AGAIN_MS)))
 		return;
 	stuck_count(region, &stuck);
 	stuck_event(region, &stuck, no_memory);
-	patience->told = true;
+	region->told_stuck = jiffies ?: 1;
 }
 
 /*
@@ -304,11 +303,10 @@ static int drain_until(struct cdm_region *region,
 		       const struct cdm_limits *limits, u64 *moved,
 		       u64 *no_memory)
 {
-	struct cdm_patience patience;
+	unsigned int pause_ms = PAUSE_MIN_MS, idle_passes = 0;
 	unsigned long pause;
 	long got;
 
-	patience_renew(&patience);
 	while (cdm_pages_used(region)) {
 		if (limits->interruptible && READ_ONCE(region->leaving))
 			return -ENODEV;
@@ -317,9 +315,15 @@ static int drain_until(struct cdm_region *region,
 			return got;
 		if (got > 0) {
 			*moved += got;
-			patience_renew(&patience);
+			pause_ms = PAUSE_MIN_MS;
+			idle_passes = 0;
+			progress_note(region);
 		} else {
-			patience_wear(region, &patience, *no_memory);
+			/* Batches are emptied once it seems to be for that. */
+			if (++idle_passes == LRU_DRAIN_AFTER)
+				lru_drain_all();
+			pause_ms = min(2 * pause_ms, PAUSE_MAX_MS);
+			stuck_tell(region, *no_memory);
 		}
 		if (!cdm_pages_used(region))
 			break;
@@ -327,7 +331,7 @@ static int drain_until(struct cdm_region *region,
 		    time_after(jiffies, limits->deadline))
 			return -ETIMEDOUT;
 
-		pause = msecs_to_jiffies(patience.pause_ms) ?: 1;
+		pause = msecs_to_jiffies(pause_ms) ?: 1;
 		if (!limits->interruptible)
 			wait_event_idle_timeout(region->progress,
 						!cdm_pages_used(region), pause);
@@ -340,9 +344,21 @@ static int drain_until(struct cdm_region *region,
 	return 0;
 }
 
+static void drain_begin(struct cdm_region *region, struct file *file)
+{
+	lockdep_assert_held(&region->admin);
+
+	if (region->state == CDM_DRAINING)
+		return;
+	cdm_region_set_state(region, CDM_DRAINING);
+	WRITE_ONCE(region->drainer, file);
+	progress_note(region);
+	cdm_region_event(region, CDM_EVENT_DRAIN, NULL);
+}
+
 /**
  * cdm_region_evacuate() - drain a region that leaves
- * @region: draining
+ * @region: the region; it is left draining, without a page in use
  *
  * Context: may sleep for as long as something holds a page; the caller holds
  * cdm_region.admin.
@@ -354,25 +370,16 @@ void cdm_region_evacuate(struct cdm_region *region)
 
 	lockdep_assert_held(&region->admin);
 
+	if (region->state != CDM_HELD)
+		drain_begin(region, NULL);
 	drain_until(region, &none, &moved, &no_memory);
-}
-
-static void drain_begin(struct cdm_region *region, struct file *file)
-{
-	lockdep_assert_held(&region->admin);
-
-	if (region->state == CDM_DRAINING)
-		return;
-	cdm_region_set_state(region, CDM_DRAINING);
-	region->drainer = file;
-	cdm_region_event(region, CDM_EVENT_DRAIN, NULL);
 }
 
 static void drain_give_up(struct cdm_region *region)
 {
 	lockdep_assert_held(&region->admin);
 
-	region->drainer = NULL;
+	WRITE_ONCE(region->drainer, NULL);
 	cdm_region_set_state(region, CDM_ACTIVE);
 	cdm_region_event(region, CDM_EVENT_RESUME, NULL);
 }
@@ -409,7 +416,7 @@ static int offline_locked(struct cdm_region *region, struct file *file,
 	result->out_left = stuck.left;
 	result->out_pinned = stuck.pinned;
 	result->out_busy = stuck.busy;
-	if (rc != -ENODEV && (rc != -ETIMEDOUT || !keep))
+	if (rc != -ENODEV && !(keep && (rc == -ETIMEDOUT || rc == -EINTR)))
 		drain_give_up(region);
 	return rc;
 }
@@ -430,7 +437,7 @@ int cdm_region_offline(struct cdm_region *region, struct file *file,
 {
 	int rc;
 
-	rc = mutex_lock_interruptible(&region->admin);
+	rc = cdm_region_admin_lock(region);
 	if (rc)
 		return rc;
 	rc = offline_locked(region, file, timeout_ms, keep, result);

@@ -50,13 +50,18 @@ union cdm_arg {
  * @min_size: of its struct in the first kernel that had it
  * @flags: those it knows
  * @cap: capability it needs in the initial user namespace, or -1
- * @handler: the argument is in and out; called with cdm_region.life held
+ * @unheld: does not need the region to stay, so it does not hold up its
+ *	leaving; only such a call may touch user memory, whose owner can make a
+ *	fault last
+ * @handler: the argument is in and out; called with cdm_region.life held,
+ *	unless @unheld
  */
 struct cdm_call {
 	u32 size;
 	u32 min_size;
 	u32 flags;
 	int cap;
+	bool unheld;
 	int (*handler)(struct cdm_region *region, struct file *file,
 		       union cdm_arg *arg);
 };
@@ -82,7 +87,7 @@ static int mm_get(s32 nr, struct mm_struct **mm)
 	}
 
 	pid = find_get_pid(nr);
-	task = get_pid_task(pid, PIDTYPE_PID);
+	task = get_pid_task(pid, PIDTYPE_TGID);
 	put_pid(pid);
 	if (!task)
 		return -ESRCH;
@@ -142,6 +147,9 @@ static int migrate_check(const struct cdm_region *region,
 		return -EINVAL;
 	if (migrate->workers > CDM_MIGRATE_WORKERS_MAX)
 		return -EINVAL;
+	if ((migrate->flags & CDM_MIGRATE_POPULATE) &&
+	    migrate->to == CDM_WHERE_RAM)
+		return -EINVAL;
 	if ((migrate->flags & CDM_MIGRATE_SHARED) && !capable(CAP_SYS_NICE))
 		return -EPERM;
 	return range_check(migrate->addr, migrate->length);
@@ -151,11 +159,13 @@ static int call_migrate(struct cdm_region *region, struct file *file,
 			union cdm_arg *arg)
 {
 	struct cdm_migrate *migrate = &arg->migrate;
+	bool nice = ns_capable_noaudit(&init_user_ns, CAP_SYS_NICE);
 	struct cdm_move move = {
 		.to = migrate->to == CDM_WHERE_RAM ? NULL : region,
 		.from = migrate->from,
 		.flags = migrate->flags,
-		.workers = cdm_job_workers(migrate->workers),
+		.workers = cdm_job_workers(migrate->workers, nice),
+		.urgent = nice,
 		.next = migrate->addr,
 		.end = migrate->addr + migrate->length,
 	};
@@ -169,9 +179,9 @@ static int call_migrate(struct cdm_region *region, struct file *file,
 	rc = mm_get(migrate->pid, &move.mm);
 	if (rc)
 		return rc;
-	move.urgent = capable(CAP_SYS_NICE);
 	rc = cdm_move_range(&move);
-	mmput(move.mm);
+	/* The process may have ended, and ending it all here would take time. */
+	mmput_async(move.mm);
 
 	migrate->out_next = move.next;
 	for (i = 0; i < CDM_NR_RESULTS; i++)
@@ -239,6 +249,7 @@ static int call_blocks(struct cdm_region *region, struct file *file,
 {
 	struct cdm_blocks *blocks = &arg->blocks;
 	struct cdm_block_info __user *to = u64_to_user_ptr(blocks->blocks);
+	bool physical = ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN);
 	struct cdm_block_info info;
 	u32 i, nr;
 
@@ -252,6 +263,8 @@ static int call_blocks(struct cdm_region *region, struct file *file,
 	nr = min(blocks->nr_blocks, region->nr_blocks - blocks->first);
 	for (i = 0; i < nr; i++) {
 		cdm_block_info(&region->blocks[blocks->first + i], &info);
+		if (!physical)
+			info.start = 0;
 		if (copy_to_user(to + i, &info, sizeof(info)))
 			return -EFAULT;
 	}
@@ -268,6 +281,15 @@ static int call_blocks(struct cdm_region *region, struct file *file,
 		.handler = fn,						\
 	}
 
+#define UNHELD_CALL(nr, type, fn)					\
+	[_IOC_NR(nr)] = {						\
+		.size = sizeof(struct type),				\
+		.min_size = sizeof(struct type),			\
+		.cap = -1,						\
+		.unheld = true,						\
+		.handler = fn,						\
+	}
+
 static const struct cdm_call calls[] = {
 	CALL(CDM_ONLINE, cdm_online, CDM_ONLINE_MEMMAP_ON_BLOCK, CAP_SYS_ADMIN,
 	     call_online),
@@ -275,21 +297,24 @@ static const struct cdm_call calls[] = {
 	     CAP_SYS_ADMIN, call_offline),
 	CALL(CDM_MIGRATE, cdm_migrate, CDM_MIGRATE_POPULATE |
 	     CDM_MIGRATE_SHARED | CDM_MIGRATE_DRY_RUN, -1, call_migrate),
-	CALL(CDM_RESIDENCY, cdm_residency, 0, -1, call_residency),
-	CALL(CDM_BLOCKS, cdm_blocks, 0, -1, call_blocks),
+	UNHELD_CALL(CDM_RESIDENCY, cdm_residency, call_residency),
+	UNHELD_CALL(CDM_BLOCKS, cdm_blocks, call_blocks),
 };
 
 static int arg_read(const struct cdm_call *call, void __user *user,
 		    union cdm_arg *arg)
 {
 	u32 size;
+	int rc;
 
 	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
 	if (size < call->min_size || size > PAGE_SIZE)
 		return -EINVAL;
 	memset(arg, 0, sizeof(*arg));
-	return copy_struct_from_user(arg, call->size, user, size);
+	rc = copy_struct_from_user(arg, call->size, user, size);
+	arg->size = size;
+	return rc;
 }
 
 static int call_run(const struct cdm_call *call, struct cdm_region *region,
@@ -299,6 +324,8 @@ static int call_run(const struct cdm_call *call, struct cdm_region *region,
 
 	if (READ_ONCE(region->leaving))
 		return -ENODEV;
+	if (call->unheld)
+		return call->handler(region, file, arg);
 	rc = down_read_killable(&region->life);
 	if (rc)
 		return rc;

@@ -30,6 +30,12 @@ MODULE_PARM_DESC(workers, "threads that move pages for one call; 0 for one per C
 static struct workqueue_struct *plain_queue;
 static struct workqueue_struct *urgent_queue;
 
+/**
+ * struct cdm_worker - one thread of a job
+ * @work: runs it
+ * @job: the job
+ * @batch: its buffers
+ */
 struct cdm_worker {
 	struct work_struct work;
 	struct cdm_job *job;
@@ -39,18 +45,30 @@ struct cdm_worker {
 /**
  * cdm_job_workers() - how many workers to use
  * @wanted: what the caller asked for, 0 for the default
+ * @privileged: the caller may have more than the default
+ *
+ * Context: any.
+ * Return: 1 to CDM_MIGRATE_WORKERS_MAX.
  */
-unsigned int cdm_job_workers(unsigned int wanted)
+unsigned int cdm_job_workers(unsigned int wanted, bool privileged)
 {
-	if (!wanted)
-		wanted = READ_ONCE(workers);
-	if (!wanted)
-		wanted = min_t(unsigned int, num_online_cpus(),
-			       CDM_WORKERS_DEFAULT_MAX);
+	unsigned int usual = READ_ONCE(workers);
+
+	if (!usual)
+		usual = min_t(unsigned int, num_online_cpus(),
+			      CDM_WORKERS_DEFAULT_MAX);
+	if (!wanted || (!privileged && wanted > usual))
+		wanted = usual;
 	return min_t(unsigned int, wanted, CDM_MIGRATE_WORKERS_MAX);
 }
 
-static bool job_over(struct cdm_job *job)
+/**
+ * cdm_job_is_over() - should no new window be begun?
+ * @job: the job
+ *
+ * Context: any; for @step, where it waits.
+ */
+bool cdm_job_is_over(struct cdm_job *job)
 {
 	return READ_ONCE(job->stop) ||
 	       (job->has_deadline && time_after(jiffies, job->deadline));
@@ -61,7 +79,9 @@ static void worker_run(struct work_struct *work)
 	struct cdm_worker *worker = container_of(work, struct cdm_worker, work);
 	struct cdm_job *job = worker->job;
 
-	while (!job_over(job) && job->step(job, worker->batch))
+	/* However late a worker comes, it does one window: a call gets on. */
+	while (!READ_ONCE(job->stop) && job->step(job, worker->batch) &&
+	       !cdm_job_is_over(job))
 		cond_resched();
 	if (atomic_dec_and_test(&job->nr_running))
 		complete(&job->done);
@@ -144,10 +164,13 @@ int cdm_job_run(struct cdm_job *job, unsigned int nr, bool urgent,
  */
 int cdm_job_init(void)
 {
-	plain_queue = alloc_workqueue("cdm", WQ_UNBOUND, 0);
+	/* Anybody may fill this one, so it is not longer than there are CPUs. */
+	plain_queue = alloc_workqueue("cdm", WQ_UNBOUND, num_possible_cpus());
 	if (!plain_queue)
 		return -ENOMEM;
-	urgent_queue = alloc_workqueue("cdm_urgent", WQ_UNBOUND | WQ_HIGHPRI, 0);
+	/* A drain may be what frees memory for somebody. */
+	urgent_queue = alloc_workqueue("cdm_urgent", WQ_UNBOUND | WQ_HIGHPRI |
+				       WQ_MEM_RECLAIM, 0);
 	if (!urgent_queue) {
 		destroy_workqueue(plain_queue);
 		return -ENOMEM;

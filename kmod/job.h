@@ -24,7 +24,9 @@ struct cdm_spot {
  * struct cdm_batch - the buffers of one worker, for one window
  * @src: entries of migrate_vma.src
  * @dst: entries of migrate_vma.dst
- * @pfns: pages taken from the destination region
+ * @pfns: destination pages
+ * @nr_pfns: how many
+ * @nr_taken: how many of them are in use or given back
  * @spots: what the page tables say
  * @why: enum cdm_result of an entry that does not move
  * @had_page: the entry had a page before it moved
@@ -33,6 +35,8 @@ struct cdm_batch {
 	unsigned long src[CDM_WINDOW_PAGES];
 	unsigned long dst[CDM_WINDOW_PAGES];
 	unsigned long pfns[CDM_WINDOW_PAGES];
+	unsigned long nr_pfns;
+	unsigned long nr_taken;
 	struct cdm_spot spots[CDM_WINDOW_PAGES];
 	u8 why[CDM_WINDOW_PAGES];
 	bool had_page[CDM_WINDOW_PAGES];
@@ -61,7 +65,8 @@ struct cdm_job {
 
 int cdm_job_init(void);
 void cdm_job_exit(void);
-unsigned int cdm_job_workers(unsigned int wanted);
+bool cdm_job_is_over(struct cdm_job *job);
+unsigned int cdm_job_workers(unsigned int wanted, bool privileged);
 int cdm_job_run(struct cdm_job *job, unsigned int workers, bool urgent,
 		bool interruptible);
 

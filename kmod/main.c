@@ -10,14 +10,22 @@
 #include "job.h"
 
 /*
- * Hibernation saves no device pages, and the page tables that name them
- * survive: the content would be lost without a word.
+ * Hibernation saves no device pages, nor a memory map that lies on the device,
+ * and the page tables that name them survive: the content would be lost without
+ * a word. Tasks run on between the notifier and their freezing, so no page may
+ * be handed out in that time either.
  */
 static int pm_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
-	if (action != PM_HIBERNATION_PREPARE || !cdm_region_any_used())
+	if (action == PM_POST_HIBERNATION)
+		cdm_pages_freeze(false);
+	if (action != PM_HIBERNATION_PREPARE)
 		return NOTIFY_DONE;
-	pr_err("cdm: no hibernation while regions hold pages; take them offline first\n");
+	cdm_pages_freeze(true);
+	if (!cdm_region_any_mapped())
+		return NOTIFY_DONE;
+	cdm_pages_freeze(false);
+	pr_err("cdm: no hibernation while regions are in use; take them offline first\n");
 	return notifier_from_errno(-EBUSY);
 }
 

@@ -6,6 +6,7 @@
  * taken apart into runs of pages that are wanted at the destination; a run goes
  * through isolation, copy and remapping as a whole.
  */
+#include <linux/delay.h>
 #include <linux/highmem.h>
 #include <linux/hugetlb.h>
 #include <linux/jiffies.h>
@@ -31,21 +32,61 @@ static struct page *ram_page_alloc(void)
 			  __GFP_NOWARN);
 }
 
-/* Entries of @src that are isolated and wait for a destination. */
-static bool src_waits(unsigned long src, bool populate)
+/*
+ * Take up to @nr destination pages, before anything is isolated: while pages are
+ * isolated their owners stand still, and should not do so for reclaim.
+ */
+static unsigned long reserve(struct cdm_batch *batch, struct cdm_region *to,
+			     unsigned long nr)
 {
-	return (src & MIGRATE_PFN_MIGRATE) &&
-	       (populate || (src & MIGRATE_PFN_VALID));
+	struct page *page;
+
+	batch->nr_taken = 0;
+	batch->nr_pfns = 0;
+	if (to) {
+		batch->nr_pfns = cdm_pages_alloc(to, batch->pfns, nr);
+		return batch->nr_pfns;
+	}
+	while (batch->nr_pfns < nr) {
+		page = ram_page_alloc();
+		if (!page)
+			break;
+		batch->pfns[batch->nr_pfns++] = page_to_pfn(page);
+	}
+	return batch->nr_pfns;
 }
 
-static unsigned long count_waiting(const struct cdm_batch *batch,
-				   unsigned long nr, bool populate)
+/* Give back what reserve() took and nobody needed. */
+static void unreserve(struct cdm_batch *batch, struct cdm_region *to)
 {
-	unsigned long i, waiting = 0;
+	while (batch->nr_taken < batch->nr_pfns) {
+		unsigned long pfn = batch->pfns[batch->nr_taken++];
 
-	for (i = 0; i < nr; i++)
-		waiting += src_waits(batch->src[i], populate);
-	return waiting;
+		if (to)
+			cdm_page_unalloc(pfn);
+		else
+			__free_page(pfn_to_page(pfn));
+	}
+}
+
+/* A reserved page, locked; one that has gone bad meanwhile is passed over. */
+static struct page *dst_take(struct cdm_batch *batch, struct cdm_region *to)
+{
+	while (batch->nr_taken < batch->nr_pfns) {
+		unsigned long pfn = batch->pfns[batch->nr_taken++];
+		struct page *page = pfn_to_page(pfn);
+
+		if (!to) {
+			lock_page(page);
+			return page;
+		}
+		cdm_page_init(pfn);
+		if (!PageHWPoison(page))
+			return page;
+		unlock_page(page);
+		put_page(page);
+	}
+	return NULL;
 }
 
 /* Fill a locked destination page; on failure it is given back. */
@@ -64,6 +105,13 @@ static int dst_fill(struct page *dst, unsigned long src)
 	return rc;
 }
 
+/* Entries of @src that are isolated and wait for a destination. */
+static bool src_waits(unsigned long src, bool populate)
+{
+	return (src & MIGRATE_PFN_MIGRATE) &&
+	       (populate || (src & MIGRATE_PFN_VALID));
+}
+
 /*
  * Give each waiting entry of @src a destination that holds its content. What
  * becomes of entry i if it does not move is left in batch->why[i].
@@ -71,27 +119,17 @@ static int dst_fill(struct page *dst, unsigned long src)
 static void batch_copy(struct cdm_batch *batch, unsigned long nr,
 		       struct cdm_region *to, bool populate)
 {
-	unsigned long i, taken = 0, got = 0;
-
-	if (to)
-		got = cdm_pages_alloc(to, batch->pfns,
-				      count_waiting(batch, nr, populate));
+	unsigned long i;
 
 	for (i = 0; i < nr; i++) {
-		struct page *dst = NULL;
+		struct page *dst;
 
 		batch->dst[i] = 0;
 		batch->why[i] = CDM_BUSY;
+		batch->had_page[i] = batch->src[i] & MIGRATE_PFN_VALID;
 		if (!src_waits(batch->src[i], populate))
 			continue;
-
-		if (!to) {
-			dst = ram_page_alloc();
-			if (dst)
-				lock_page(dst);
-		} else if (taken < got) {
-			dst = cdm_page_init(batch->pfns[taken++]);
-		}
+		dst = dst_take(batch, to);
 		if (!dst)
 			batch->why[i] = CDM_NO_SPACE;
 		else if (dst_fill(dst, batch->src[i]))
@@ -99,15 +137,6 @@ static void batch_copy(struct cdm_batch *batch, unsigned long nr,
 		else
 			batch->dst[i] = migrate_pfn(page_to_pfn(dst));
 	}
-}
-
-/* Which entries hold a page now; the core forgets it for those it populates. */
-static void batch_note_content(struct cdm_batch *batch, unsigned long nr)
-{
-	unsigned long i;
-
-	for (i = 0; i < nr; i++)
-		batch->had_page[i] = batch->src[i] & MIGRATE_PFN_VALID;
 }
 
 static void batch_count(const struct cdm_batch *batch, unsigned long nr,
@@ -130,33 +159,42 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		     struct cdm_batch *batch, u64 *counts)
 {
 	unsigned long nr = (end - start) >> PAGE_SHIFT;
+	unsigned long room = reserve(batch, move->to, nr);
 	struct migrate_vma args = {
 		.vma = vma,
 		.start = start,
-		.end = end,
+		.end = start + (room << PAGE_SHIFT),
 		.src = batch->src,
 		.dst = batch->dst,
 		.pgmap_owner = cdm_pagemap_owner(),
-		.flags = MIGRATE_VMA_SELECT_SYSTEM |
-			 MIGRATE_VMA_SELECT_DEVICE_COHERENT,
+		.flags = MIGRATE_VMA_SELECT_DEVICE_COHERENT,
 	};
 
-	if (migrate_vma_setup(&args)) {
-		counts[CDM_UNSUPPORTED] += nr;
-		return;
-	}
-	if (!args.cpages) {
-		counts[CDM_BUSY] += nr;
-		return;
-	}
+	/*
+	 * Never from RAM to RAM: what is mapped may have changed since it was
+	 * looked at, to a page of a file too, and for a destination in RAM the
+	 * core does not refuse those.
+	 */
+	if (move->to)
+		args.flags |= MIGRATE_VMA_SELECT_SYSTEM;
 
-	batch_copy(batch, args.npages, move->to,
-		   move->flags & CDM_MIGRATE_POPULATE);
-	batch_note_content(batch, args.npages);
-	migrate_vma_pages(&args);
-	batch_count(batch, args.npages, counts);
-	counts[CDM_BUSY] += nr - args.npages;
-	migrate_vma_finalize(&args);
+	counts[CDM_NO_SPACE] += nr - room;
+	if (!room)
+		return;
+
+	if (migrate_vma_setup(&args)) {
+		counts[CDM_UNSUPPORTED] += room;
+	} else if (!args.cpages) {
+		counts[CDM_BUSY] += room;
+	} else {
+		batch_copy(batch, args.npages, move->to,
+			   move->flags & CDM_MIGRATE_POPULATE);
+		migrate_vma_pages(&args);
+		batch_count(batch, args.npages, counts);
+		counts[CDM_BUSY] += room - args.npages;
+		migrate_vma_finalize(&args);
+	}
+	unreserve(batch, move->to);
 }
 
 static enum cdm_result judge_page(const struct cdm_move *move,
@@ -327,6 +365,21 @@ static bool move_is_orphaned(struct cdm_move *move)
 	return atomic_read(&move->mm->mm_users) == 1;
 }
 
+/*
+ * Take mmap_lock for reading. Its holder may be stuck in a page fault for as
+ * long as somebody likes (FUSE, userfaultfd), and a kernel thread can not be
+ * killed: so the deadline and the signals of the caller end the wait.
+ */
+static bool mm_lock(struct cdm_job *job, struct mm_struct *mm)
+{
+	while (!mmap_read_trylock(mm)) {
+		if (cdm_job_is_over(job))
+			return false;
+		usleep_range(100, 300);
+	}
+	return true;
+}
+
 static bool move_step(struct cdm_job *job, struct cdm_batch *batch)
 {
 	struct cdm_move *move = container_of(job, struct cdm_move, job);
@@ -339,7 +392,8 @@ static bool move_step(struct cdm_job *job, struct cdm_batch *batch)
 	    !move_make_room(move))
 		return false;
 
-	mmap_read_lock(move->mm);
+	if (!mm_lock(job, move->mm))
+		return false;
 	mutex_lock(&job->lock);
 	vma = window_claim(move, &start, &end, counts);
 	more = move->next < move->end;
@@ -366,8 +420,8 @@ static bool move_step(struct cdm_job *job, struct cdm_batch *batch)
  *
  * Context: may sleep; call without mmap_lock. Takes mmap_lock for reading, one
  * window at a time.
- * Return: 0, -EINTR if a signal came before anything was done, -EBUSY if the
- * destination is not online, -ENOMEM.
+ * Return: 0, -EINTR if a signal came before anything was done, -EAGAIN if
+ * mmap_lock could not be had, -EBUSY if the destination is not online, -ENOMEM.
  */
 int cdm_move_range(struct cdm_move *move)
 {
@@ -386,6 +440,8 @@ int cdm_move_range(struct cdm_move *move)
 		rc = move->error;
 	if (!rc && move->next < move->end && move_is_orphaned(move))
 		rc = -ESRCH;
+	if (!rc && move->next == start)
+		rc = -EAGAIN;
 	/* What has been done is told; the next call meets the error again. */
 	return move->next > start ? 0 : rc;
 }
@@ -398,19 +454,25 @@ int cdm_move_range(struct cdm_move *move)
  * @counts: by enum cdm_result; CDM_MOVED, CDM_BUSY, CDM_NO_SPACE and
  *	CDM_RETIRED are added to
  *
- * Pages that are free, locked or referenced are passed over.
+ * Pages that are free, locked or referenced are passed over, and counted as
+ * CDM_BUSY all of them.
  *
  * Context: may sleep.
  */
 void cdm_evict_pfns(unsigned long pfn, unsigned long nr,
 		    struct cdm_batch *batch, u64 *counts)
 {
-	migrate_device_range(batch->src, pfn, nr);
-	batch_copy(batch, nr, NULL, false);
-	batch_note_content(batch, nr);
-	migrate_device_pages(batch->src, batch->dst, nr);
-	batch_count(batch, nr, counts);
-	migrate_device_finalize(batch->src, batch->dst, nr);
+	unsigned long room = reserve(batch, NULL, nr);
+
+	counts[CDM_NO_SPACE] += nr - room;
+	if (!room)
+		return;
+	migrate_device_range(batch->src, pfn, room);
+	batch_copy(batch, room, NULL, false);
+	migrate_device_pages(batch->src, batch->dst, room);
+	batch_count(batch, room, counts);
+	migrate_device_finalize(batch->src, batch->dst, room);
+	unreserve(batch, NULL);
 }
 
 /**

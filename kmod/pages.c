@@ -12,6 +12,9 @@
 #include "logic/bits.h"
 #include "trace.h"
 
+/* For hibernation: no page is handed out. */
+static bool frozen;
+
 static struct cdm_block *block_of_pfn(unsigned long pfn)
 {
 	return cdm_block_of_page(pfn_to_page(pfn));
@@ -30,11 +33,19 @@ static unsigned long block_alloc(struct cdm_block *block, unsigned long *pfns,
 {
 	unsigned long got = 0, i, flags;
 
+	/* A look without the lock, so that full blocks are passed quickly. */
+	if (!READ_ONCE(block->open) ||
+	    READ_ONCE(block->nr_used) + block->first + block->nr_retired ==
+	    block->nr_pages)
+		return 0;
+
 	spin_lock_irqsave(&block->lock, flags);
-	if (block->open && __block_free(block)) {
+	if (block->open && !frozen) {
 		got = cdm_bits_take(block->used_bits, block->nr_pages,
 				    block->hint, pfns, nr);
 		block->nr_used += got;
+		atomic_long_add(got, &block->region->nr_used);
+		atomic_long_sub(got, &block->region->nr_free);
 		if (got)
 			block->hint = pfns[got - 1] + 1;
 	}
@@ -61,12 +72,62 @@ static unsigned long block_alloc(struct cdm_block *block, unsigned long *pfns,
 unsigned long cdm_pages_alloc(struct cdm_region *region, unsigned long *pfns,
 			      unsigned long nr)
 {
+	unsigned int i, at = READ_ONCE(region->alloc_block);
 	unsigned long got = 0;
-	unsigned int i;
 
-	for (i = 0; i < region->nr_blocks && got < nr; i++)
-		got += block_alloc(&region->blocks[i], pfns + got, nr - got);
+	for (i = 0; i < region->nr_blocks && got < nr; i++, at++) {
+		if (at >= region->nr_blocks)
+			at = 0;
+		got += block_alloc(&region->blocks[at], pfns + got, nr - got);
+		if (got)
+			WRITE_ONCE(region->alloc_block, at);
+	}
 	return got;
+}
+
+/**
+ * cdm_block_open() - start or stop handing out the pages of a block
+ * @block: the block
+ * @open: whether to; without a memory map it stays closed
+ *
+ * Context: any. When this returns with @open false, no page of the block is
+ * handed out any more.
+ */
+void cdm_block_open(struct cdm_block *block, bool open)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&block->lock, flags);
+	open = open && block->used_bits;
+	if (open && !block->open)
+		atomic_long_add(__block_free(block), &block->region->nr_free);
+	if (!open && block->open)
+		atomic_long_sub(__block_free(block), &block->region->nr_free);
+	WRITE_ONCE(block->open, open);
+	spin_unlock_irqrestore(&block->lock, flags);
+}
+
+/**
+ * cdm_pages_freeze() - hand out no page of any region, or do so again
+ * @freeze: whether to stop
+ *
+ * Context: any. A page that was handed out before is seen by who reads the
+ * usage of its block afterwards.
+ */
+void cdm_pages_freeze(bool freeze)
+{
+	WRITE_ONCE(frozen, freeze);
+}
+
+/**
+ * cdm_pages_frozen() - does cdm_pages_freeze() forbid handing out pages?
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool cdm_pages_frozen(void)
+{
+	return READ_ONCE(frozen);
 }
 
 /* The bit of a page that is owned by nobody any more; cdm_block.lock held. */
@@ -79,11 +140,14 @@ static void __page_release(struct cdm_block *block, struct page *page)
 	if (WARN_ON_ONCE(!cdm_bits_get(block->used_bits, bit)))
 		return;
 	block->nr_used--;
+	atomic_long_dec(&block->region->nr_used);
 	if (PageHWPoison(page)) {
 		block->nr_retired++;
 		return;
 	}
 	cdm_bits_clear(block->used_bits, bit);
+	if (block->open)
+		atomic_long_inc(&block->region->nr_free);
 }
 
 static void page_release(struct cdm_block *block, struct page *page)
@@ -128,9 +192,10 @@ struct page *cdm_page_init(unsigned long pfn)
  * @page: the page
  *
  * The free callback of the memory map. Clears what the core leaves behind on
- * device pages: mlock_folio() marks and counts a page that is migrated into a
- * locked mapping, and only pages of the buddy allocator are unmarked when they
- * are freed.
+ * device pages: folio_migrate_flags() gives them flags of the LRU, which the next
+ * owner's page would inherit, and mlock_folio() marks and counts a page that is
+ * migrated into a locked mapping, while only pages of the buddy allocator are
+ * unmarked when they are freed.
  *
  * Context: any, interrupts included.
  */
@@ -138,9 +203,15 @@ void cdm_page_freed(struct page *page)
 {
 	struct cdm_block *block = cdm_block_of_page(page);
 	struct cdm_region *region = block->region;
+	struct folio *folio = page_folio(page);
 
-	if (cdm_page_test_clear_mlocked(page))
+	if (folio_test_clear_mlocked(folio))
 		mod_zone_page_state(page_zone(page), NR_MLOCK, -1);
+	folio_clear_active(folio);
+	folio_clear_workingset(folio);
+	folio_clear_unevictable(folio);
+	folio_clear_referenced(folio);
+	folio_clear_dirty(folio);
 	page_release(block, page);
 	if (READ_ONCE(region->state) >= CDM_DRAINING &&
 	    wq_has_sleeper(&region->progress))
@@ -167,6 +238,8 @@ bool cdm_page_retire(struct cdm_block *block, unsigned long pfn)
 	if (was_free && block->used_bits) {
 		cdm_bits_set(block->used_bits, bit);
 		block->nr_retired++;
+		if (block->open)
+			atomic_long_dec(&block->region->nr_free);
 	}
 	SetPageHWPoison(pfn_to_page(pfn));
 	spin_unlock_irqrestore(&block->lock, flags);
@@ -184,7 +257,8 @@ bool cdm_page_retire(struct cdm_block *block, unsigned long pfn)
  */
 void cdm_usage_read(struct cdm_region *region, struct cdm_usage *usage)
 {
-	unsigned long idle = 0;
+	unsigned long idle = 0, memmap = PFN_UP(region->block_pages *
+						sizeof(struct page));
 	unsigned int i;
 
 	memset(usage, 0, sizeof(*usage));
@@ -203,7 +277,8 @@ void cdm_usage_read(struct cdm_region *region, struct cdm_usage *usage)
 		else if (block->used_bits)
 			usage->draining += block->nr_used;
 		else if (block->online)
-			idle += block->nr_pages;
+			idle += block->nr_pages - block->nr_retired -
+				(region->memmap_on_block ? memmap : 0);
 		if (block->used_bits && !(block->pgmap.flags & PGMAP_ALTMAP_VALID))
 			usage->memmap_ram_bytes +=
 				block->nr_pages * sizeof(struct page);
@@ -217,11 +292,9 @@ void cdm_usage_read(struct cdm_region *region, struct cdm_usage *usage)
  * @region: the region
  *
  * Context: any.
+ * Return: the pages.
  */
 unsigned long cdm_pages_used(struct cdm_region *region)
 {
-	struct cdm_usage usage;
-
-	cdm_usage_read(region, &usage);
-	return usage.used;
+	return atomic_long_read(&region->nr_used);
 }

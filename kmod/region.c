@@ -76,7 +76,7 @@ const char *cdm_isolation_name(enum cdm_isolation isolation)
  *
  * Context: may sleep.
  */
-void cdm_region_event(struct cdm_region *region, char *name, ...)
+void cdm_region_event(struct cdm_region *region, const char *name, ...)
 {
 	char event[32], *env[6] = { event };
 	unsigned int i;
@@ -138,20 +138,26 @@ int cdm_region_id_of_pfn(unsigned long pfn)
 }
 
 /**
- * cdm_region_any_used() - does any region hold a page of somebody?
+ * cdm_region_any_mapped() - does any block have its memory map?
  *
- * Context: may sleep.
+ * Context: may sleep; takes cdm_region.grow of each region.
+ * Return: true if so.
  */
-bool cdm_region_any_used(void)
+bool cdm_region_any_mapped(void)
 {
 	struct cdm_region *region;
-	bool used = false;
+	bool mapped = false;
+	unsigned int i;
 
 	mutex_lock(&regions_lock);
-	list_for_each_entry(region, &regions, link)
-		used |= cdm_pages_used(region);
+	list_for_each_entry(region, &regions, link) {
+		mutex_lock(&region->grow);
+		for (i = 0; i < region->nr_blocks; i++)
+			mapped |= region->blocks[i].role != CDM_ROLE_IDLE;
+		mutex_unlock(&region->grow);
+	}
 	mutex_unlock(&regions_lock);
-	return used;
+	return mapped;
 }
 
 /* Set the part of the region that is in use: the first @nr_pages. */
@@ -193,6 +199,24 @@ static int online_check(struct cdm_region *region, enum cdm_isolation isolation,
 }
 
 /**
+ * cdm_region_admin_lock() - take cdm_region.admin for a call of a user
+ * @region: the region
+ *
+ * A drain that somebody else is in may last for ever; it is not waited for.
+ *
+ * Context: may sleep, interruptible.
+ * Return: 0, -EBUSY if the region is being drained, -EINTR.
+ */
+int cdm_region_admin_lock(struct cdm_region *region)
+{
+	if (mutex_trylock(&region->admin))
+		return 0;
+	if (READ_ONCE(region->state) == CDM_DRAINING)
+		return -EBUSY;
+	return mutex_lock_interruptible(&region->admin);
+}
+
+/**
  * cdm_region_online() - give a held region a level
  * @region: the region; the caller holds cdm_region.life for reading
  * @isolation: the level
@@ -208,7 +232,7 @@ int cdm_region_online(struct cdm_region *region, enum cdm_isolation isolation,
 {
 	int rc;
 
-	rc = mutex_lock_interruptible(&region->admin);
+	rc = cdm_region_admin_lock(region);
 	if (rc)
 		return rc;
 	rc = online_check(region, isolation, length ?: region_size(region),
@@ -379,7 +403,6 @@ void cdm_region_remove(struct cdm_region *region)
 	down_write(&region->life);
 
 	mutex_lock(&region->admin);
-	cdm_region_set_state(region, CDM_DRAINING);
 	cdm_region_evacuate(region);
 	cdm_region_hold(region);
 	cdm_region_set_state(region, CDM_GONE);

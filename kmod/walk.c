@@ -6,7 +6,9 @@
  * exported, so this reads as gup_fast does: with interrupts off, which holds
  * off the freeing of page tables (MMU_GATHER_RCU_TABLE_FREE), each entry once.
  * The caller holds mmap_lock, so mappings stay; what they map may change at any
- * time, and every answer is a hint that migrate_vma_setup() checks again.
+ * time, and every answer is a hint that migrate_vma_setup() checks again. A
+ * memory map stays too: memunmap_pages() waits for an RCU grace period, which
+ * interrupts off hold up.
  */
 #include <linux/mm.h>
 #include <linux/hugetlb.h>
@@ -29,19 +31,19 @@ static pmd_t pmd_read(struct mm_struct *mm, unsigned long addr,
 	*span = PGDIR_SIZE;
 	if (pgd_none(pgd))
 		return __pmd(0);
-	p4dp = p4d_offset(pgdp, addr);
+	p4dp = p4d_offset_lockless(pgdp, pgd, addr);
 	p4d = READ_ONCE(*p4dp);
 	*span = P4D_SIZE;
 	if (p4d_none(p4d))
 		return __pmd(0);
-	pudp = pud_offset(p4dp, addr);
+	pudp = pud_offset_lockless(p4dp, p4d, addr);
 	pud = READ_ONCE(*pudp);
 	*span = PUD_SIZE;
 	*leaf = pud_leaf(pud);
 	if (pud_none(pud) || *leaf)
 		return __pmd(0);
 	*span = PMD_SIZE;
-	return READ_ONCE(*pmd_offset(pudp, addr));
+	return READ_ONCE(*pmd_offset_lockless(pudp, pud, addr));
 }
 
 /**
@@ -97,6 +99,9 @@ static struct cdm_spot page_spot(struct vm_area_struct *vma, unsigned long pfn,
 	} else if (folio_test_large(folio) && !huge_pmd &&
 		   !cdm_migrate_vma_splits_pte_mapped()) {
 		spot.kind = CDM_KIND_HUGE;
+	} else if (huge_pmd && cdm_migrate_vma_leaks_locked_thp() &&
+		   folio_test_locked(folio)) {
+		spot.kind = CDM_KIND_TRANSIT;
 	}
 	return spot;
 }
@@ -121,12 +126,12 @@ static struct cdm_spot pte_spot(struct vm_area_struct *vma, pte_t pte)
 static struct cdm_spot leaf_spot(struct vm_area_struct *vma, pmd_t pmd,
 				 bool pud_leaf)
 {
+	if (pmd_none(pmd) && !pud_leaf)
+		return (struct cdm_spot) { CDM_WHERE_NONE, CDM_KIND_NONE };
 	if (is_vm_hugetlb_page(vma))
 		return (struct cdm_spot) { CDM_WHERE_RAM, CDM_KIND_OTHER };
 	if (pud_leaf)
 		return (struct cdm_spot) { CDM_WHERE_OTHER, CDM_KIND_OTHER };
-	if (pmd_none(pmd))
-		return (struct cdm_spot) { CDM_WHERE_NONE, CDM_KIND_NONE };
 	if (!pmd_present(pmd))
 		return (struct cdm_spot) { CDM_WHERE_OTHER, CDM_KIND_TRANSIT };
 	if (!pfn_valid(pmd_pfn(pmd)))

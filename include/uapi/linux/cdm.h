@@ -143,7 +143,8 @@ struct cdm_offline {
  * @from: move only pages that are there: CDM_WHERE_ANY, CDM_WHERE_RAM or the
  *	id of a region
  * @to: CDM_WHERE_RAM, or the id of the region that this file belongs to
- * @workers: threads to work with, 1 to 64; 0 for the module's default
+ * @workers: threads to work with, 1 to 64; 0 for the module's default, which
+ *	is also the most that a caller without CAP_SYS_NICE gets
  * @addr: first byte
  * @length: bytes; the range may have holes, and may reach past the last mapping
  * @out_next: first byte not looked at; @addr + @length when all is done
@@ -167,7 +168,8 @@ struct cdm_offline {
  *
  * The caller's own memory needs no capability, somebody else's CAP_SYS_PTRACE
  * in the initial user namespace (EPERM, whether there is such a process or
- * not). ESRCH: no such process. EBUSY: the region is held or draining.
+ * not). ESRCH: no such process. EBUSY: the region is held or draining. EAGAIN:
+ * the address space was being changed all the time; try again.
  */
 struct cdm_migrate {
 	__u32 size;
@@ -194,7 +196,7 @@ struct cdm_migrate {
 	__aligned_u64 out_unmapped;
 };
 
-/** Make pages at @to where anonymous memory has none yet. */
+/** Make pages where anonymous memory has none yet; @to must be the region. */
 #define CDM_MIGRATE_POPULATE		(1U << 0)
 /** Move pages that other processes map too; needs CAP_SYS_NICE. */
 #define CDM_MIGRATE_SHARED		(1U << 1)
@@ -248,7 +250,7 @@ struct cdm_residency {
 
 /**
  * struct cdm_block_info - one block of a region
- * @start: physical address of its first byte
+ * @start: physical address of its first byte; 0 without CAP_SYS_ADMIN
  * @length: bytes
  * @role: enum cdm_role
  * @flags: CDM_BLOCK_*
