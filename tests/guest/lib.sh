@@ -93,6 +93,16 @@ decoder_of() {
 	echo "decoder0.$((window - 1))"
 }
 
+# Deletes the regions whose card was taken out; the cxl command cannot.
+delete_empty_regions() {
+	local path region
+	for path in /sys/bus/cxl/devices/decoder0.*/delete_region; do
+		for region in /sys/bus/cxl/devices/region*; do
+			[ ! -e "$region" ] || basename "$region" >"$path" 2>/dev/null || true
+		done
+	done
+}
+
 driver_of() {
 	local link
 	link=$(readlink "/sys/bus/dax/devices/$1/driver") && basename "$link"
