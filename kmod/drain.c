@@ -247,7 +247,7 @@ static long drain_pass(struct cdm_region *region,
 	int rc;
 
 	mutex_init(&drain.job.lock);
-	rc = cdm_job_run(&drain.job, cdm_job_workers(0, true), true,
+	rc = cdm_job_run(&drain.job, cdm_job_workers(0, true),
 			 limits->interruptible);
 	*no_memory = drain.counts[CDM_NO_SPACE];
 	if (drain.no_room)

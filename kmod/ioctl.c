@@ -165,7 +165,6 @@ static int call_migrate(struct cdm_region *region, struct file *file,
 		.from = migrate->from,
 		.flags = migrate->flags,
 		.workers = cdm_job_workers(migrate->workers, nice),
-		.urgent = nice,
 		.next = migrate->addr,
 		.end = migrate->addr + migrate->length,
 	};

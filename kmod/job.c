@@ -5,7 +5,9 @@
  * The windows are worked on by kernel threads, never by the caller, even when
  * one is enough: while a page of a process is replaced each CPU that runs the
  * process has to flush it from its TLB, page by page, and a kernel thread
- * leaves the CPUs that nothing else of the process runs on out of that.
+ * leaves the CPUs that nothing else of the process runs on out of that. They run
+ * at the priority of everybody: with more they starve the owners of the pages,
+ * whose longest stall went from 12 to over 60 ms (2 CPUs, nice 0 and -20).
  */
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
@@ -23,12 +25,7 @@ static unsigned int workers;
 module_param(workers, uint, 0644);
 MODULE_PARM_DESC(workers, "threads that move pages for one call; 0 for one per CPU, up to 8 (default)");
 
-/*
- * A window that is being moved stops its owners when they touch it, so its
- * worker should not wait for a CPU behind them. That is a privilege, though.
- */
-static struct workqueue_struct *plain_queue;
-static struct workqueue_struct *urgent_queue;
+static struct workqueue_struct *queue;
 
 /**
  * struct cdm_worker - one thread of a job
@@ -122,7 +119,6 @@ static struct cdm_worker *workers_new(struct cdm_job *job, unsigned int *nr)
  * cdm_job_run() - work until nothing is left
  * @job: @step, @has_deadline and @deadline are set, all else is set up here
  * @nr: threads
- * @urgent: run before ordinary threads
  * @interruptible: a signal to the caller ends the work after the windows that
  *	are being worked on
  *
@@ -130,10 +126,8 @@ static struct cdm_worker *workers_new(struct cdm_job *job, unsigned int *nr)
  * Return: 0 when @step had nothing left or the deadline passed, -EINTR after a
  * signal, -ENOMEM.
  */
-int cdm_job_run(struct cdm_job *job, unsigned int nr, bool urgent,
-		bool interruptible)
+int cdm_job_run(struct cdm_job *job, unsigned int nr, bool interruptible)
 {
-	struct workqueue_struct *queue = urgent ? urgent_queue : plain_queue;
 	struct cdm_worker *list;
 	unsigned int i;
 	int rc = 0;
@@ -158,29 +152,19 @@ int cdm_job_run(struct cdm_job *job, unsigned int nr, bool urgent,
 }
 
 /**
- * cdm_job_init() - make the queues
+ * cdm_job_init() - make the queue
  *
  * Return: 0 or -ENOMEM.
  */
 int cdm_job_init(void)
 {
-	/* Anybody may fill this one, so it is not longer than there are CPUs. */
-	plain_queue = alloc_workqueue("cdm", WQ_UNBOUND, num_possible_cpus());
-	if (!plain_queue)
-		return -ENOMEM;
 	/* A drain may be what frees memory for somebody. */
-	urgent_queue = alloc_workqueue("cdm_urgent", WQ_UNBOUND | WQ_HIGHPRI |
-				       WQ_MEM_RECLAIM, 0);
-	if (!urgent_queue) {
-		destroy_workqueue(plain_queue);
-		return -ENOMEM;
-	}
-	return 0;
+	queue = alloc_workqueue("cdm", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return queue ? 0 : -ENOMEM;
 }
 
 /** cdm_job_exit() - undo cdm_job_init(); nothing runs any more */
 void cdm_job_exit(void)
 {
-	destroy_workqueue(urgent_queue);
-	destroy_workqueue(plain_queue);
+	destroy_workqueue(queue);
 }

@@ -67,7 +67,6 @@ int cdm_job_init(void);
 void cdm_job_exit(void);
 bool cdm_job_is_over(struct cdm_job *job);
 unsigned int cdm_job_workers(unsigned int wanted, bool privileged);
-int cdm_job_run(struct cdm_job *job, unsigned int workers, bool urgent,
-		bool interruptible);
+int cdm_job_run(struct cdm_job *job, unsigned int workers, bool interruptible);
 
 #endif /* _CDM_JOB_H */

@@ -435,7 +435,7 @@ int cdm_move_range(struct cdm_move *move)
 	if (move->end - start <= CDM_WINDOW_SIZE)
 		move->workers = 1;
 
-	rc = cdm_job_run(&move->job, move->workers, move->urgent, true);
+	rc = cdm_job_run(&move->job, move->workers, true);
 	if (!rc)
 		rc = move->error;
 	if (!rc && move->next < move->end && move_is_orphaned(move))

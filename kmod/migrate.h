@@ -36,7 +36,6 @@ enum cdm_result {
  * @from: only pages that are there, CDM_WHERE_ANY for all
  * @flags: CDM_MIGRATE_*
  * @workers: threads
- * @urgent: workers run before ordinary threads
  * @next: first byte that no worker has begun with; guarded by job.lock
  * @end: end of the range
  * @error: why the work ended early, or 0; guarded by job.lock
@@ -49,7 +48,6 @@ struct cdm_move {
 	int from;
 	unsigned int flags;
 	unsigned int workers;
-	bool urgent;
 	unsigned long next;
 	unsigned long end;
 	int error;

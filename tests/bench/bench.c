@@ -100,24 +100,23 @@ static void check(const char *start, size_t length, uint64_t seed)
 }
 
 /* One thread, 64-bit loads and stores: what the moves are judged against. */
-static double copy_loop(char *to, const char *from, size_t length)
+static double copy_once(char *to, const char *from, size_t length)
 {
 	volatile uint64_t *dst = (volatile uint64_t *)to;
 	const volatile uint64_t *src = (const volatile uint64_t *)from;
 	double start = now();
 	size_t i;
 
-	for (i = 0; i < length / sizeof(*dst); i += 8) {
+	for (i = 0; i < length / sizeof(*dst); i++)
 		dst[i] = src[i];
-		dst[i + 1] = src[i + 1];
-		dst[i + 2] = src[i + 2];
-		dst[i + 3] = src[i + 3];
-		dst[i + 4] = src[i + 4];
-		dst[i + 5] = src[i + 5];
-		dst[i + 6] = src[i + 6];
-		dst[i + 7] = src[i + 7];
-	}
 	return length / (now() - start) / 1e6;
+}
+
+/* The first pass pays for the emulator's tables, so it does not count. */
+static double copy_loop(char *to, const char *from, size_t length)
+{
+	copy_once(to, from, length);
+	return copy_once(to, from, length);
 }
 
 /* The two ways to move --------------------------------------------------------- */
