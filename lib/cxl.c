@@ -185,6 +185,38 @@ static struct cxl_decoder *endpoint_decoder_find(struct cxl_memdev *memdev)
 }
 
 /*
+ * When an expander is pulled its region stays, decoding nothing and without a
+ * target, and keeps its part of the window. Another tool's region looks so too
+ * for the moment between its creation and its first target, so this is done only
+ * when there is not room enough. Returns how many were deleted.
+ */
+static unsigned int regions_sweep(struct cdm_ctx *ctx, struct cxl_memdev *memdev)
+{
+	struct cxl_bus *bus = cxl_memdev_get_bus(memdev);
+	struct cxl_region *region, *next;
+	struct cxl_decoder *decoder;
+	unsigned int nr = 0;
+
+	cxl_decoder_foreach(cxl_bus_get_port(bus), decoder) {
+		if (!cxl_decoder_get_target_by_memdev(decoder, memdev))
+			continue;
+		cxl_region_foreach_safe(decoder, region, next) {
+			char name[CDM_NAME_MAX];
+
+			if (cxl_region_is_enabled(region) || cxl_mapping_get_first(region) ||
+			    cxl_region_decode_is_committed(region) != 0)
+				continue;
+			cdm_copy(name, sizeof(name), cxl_region_get_devname(region));
+			if (cxl_region_delete(region) < 0)
+				continue;
+			cdm_log(ctx, LOG_NOTICE, "deleted %s: its expander has gone", name);
+			nr++;
+		}
+	}
+	return nr;
+}
+
+/*
  * create_ram_region is read for the next free name and that name written back;
  * when somebody was faster the write fails with EBUSY and the next one is tried.
  * (cxl_decoder_create_ram_region() does the same; Debian 12's libcxl lacks it.)
@@ -216,6 +248,7 @@ struct region_plan {
 	struct cxl_decoder *window;
 	struct cxl_decoder *decoder;	/* of the memdev */
 	uint64_t size;
+	bool tight;			/* the window has no room for all */
 };
 
 static int region_plan(struct cdm_ctx *ctx, struct cxl_memdev *memdev,
@@ -236,6 +269,7 @@ static int region_plan(struct cdm_ctx *ctx, struct cxl_memdev *memdev,
 		return cdm_fail(ctx, EBUSY, "create a CXL region for %s: all its decoders are "
 				"in use", name);
 	plan->size = MIN(ram, room) / CDM_CXL_ALIGN * CDM_CXL_ALIGN;
+	plan->tight = room < ram;
 	if (!plan->size)
 		return cdm_fail(ctx, ENOSPC, "create a CXL region for %s: %s has %s left",
 				name, cxl_decoder_get_devname(plan->window),
@@ -320,6 +354,14 @@ int cdm_cxl_create_region(struct cdm_ctx *ctx, const char *name, char region_nam
 	if (!memdev)
 		return cdm_fail(ctx, ENODEV, "create a CXL region for %s: it has gone", name);
 	rc = region_plan(ctx, memdev, &plan);
+	if ((rc == -ENOSPC || (!rc && plan.tight)) && regions_sweep(ctx, memdev)) {
+		cdm_cxl_drop(ctx);
+		memdev = cxl_get(ctx) ? memdev_find(ctx->cxl, name) : NULL;
+		if (!memdev)
+			return cdm_fail(ctx, ENODEV, "create a CXL region for %s: it has gone",
+					name);
+		rc = region_plan(ctx, memdev, &plan);
+	}
 	if (rc < 0)
 		return rc;
 	cdm_copy(window, sizeof(window), cxl_decoder_get_devname(plan.window));

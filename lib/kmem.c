@@ -7,11 +7,13 @@
  * libdaxctl can take a device's memory offline, but not put back exactly what was
  * online before, zone by zone, so blocks are handled here.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "dax.h"
 #include "kmem.h"
@@ -102,35 +104,30 @@ static int kmem_read(struct cdm_ctx *ctx, struct cdm_kmem *kmem)
 }
 
 /*
- * Offlining loops in the kernel until a signal comes. The write is made by a
- * thread of its own, and cancelling that thread is the signal.
+ * Offlining loops in the kernel until a signal comes. So the write is made by a
+ * thread of its own, and cancelling that thread is the signal. The thread does
+ * nothing else: everything it leaves behind is cleaned up by who waits for it.
  */
 struct block_write {
-	struct cdm_ctx *ctx;
-	const struct cdm_kmem_block *block;
-	int rc;
+	int fd;
+	int rc;			/* -EINTR until the write has ended */
 };
 
-static void *block_write_offline(void *data)
+static void *block_write(void *data)
 {
-	struct block_write *write = data;
+	struct block_write *block = data;
 
-	write->rc = cdm_write_file(write->ctx, "offline", CDM_MEMORY "/memory%lu/state",
-				   write->block->index);
+	block->rc = write(block->fd, "offline", 7) < 0 ? -errno : 0;
 	return NULL;
 }
 
-static int block_offline(struct cdm_job *job, const struct cdm_kmem_block *block)
+/* A block that went although we no longer waited for it has gone nevertheless. */
+static int block_write_wait(struct cdm_job *job, pthread_t thread, struct block_write *block)
 {
-	struct block_write write = { job->ctx, block, -EINTR };
-	pthread_t thread;
-	int rc = pthread_create(&thread, NULL, block_write_offline, &write);
+	struct timespec ts;
+	int rc;
 
-	if (rc)
-		return -rc;
 	for (;;) {
-		struct timespec ts;
-
 		clock_gettime(CLOCK_REALTIME, &ts);
 		ts.tv_nsec += 100000000;
 		if (ts.tv_nsec >= 1000000000) {
@@ -138,14 +135,34 @@ static int block_offline(struct cdm_job *job, const struct cdm_kmem_block *block
 			ts.tv_nsec -= 1000000000;
 		}
 		if (!pthread_timedjoin_np(thread, NULL, &ts))
-			return write.rc;
+			return block->rc;
 		rc = cdm_job_tick(job);
 		if (rc) {
 			pthread_cancel(thread);
 			pthread_join(thread, NULL);
-			return rc;
+			return block->rc ? rc : 0;
 		}
 	}
+}
+
+static int block_offline(struct cdm_job *job, unsigned long index)
+{
+	struct block_write block = { .rc = -EINTR };
+	char path[PATH_MAX];
+	pthread_t thread;
+	int rc = cdm_path(job->ctx, path, CDM_MEMORY "/memory%lu/state", index);
+
+	if (rc < 0)
+		return rc;
+	block.fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (block.fd < 0)
+		return -errno;
+	rc = -pthread_create(&thread, NULL, block_write, &block);
+	if (!rc)
+		rc = block_write_wait(job, thread, &block);
+	close(block.fd);
+	cdm_dbg(job->ctx, "offline memory block %lu: %s", index, rc ? strerror(-rc) : "done");
+	return rc;
 }
 
 static int block_fail(struct cdm_job *job, const struct cdm_kmem *kmem,
@@ -189,7 +206,7 @@ int cdm_kmem_offline(struct cdm_job *job, const char *dax, struct cdm_kmem *kmem
 	for (unsigned int i = 0; i < kmem->nr; i++) {
 		rc = cdm_job_tick(job);
 		if (!rc)
-			rc = block_offline(job, &kmem->block[i]);
+			rc = block_offline(job, kmem->block[i].index);
 		if (rc < 0) {
 			block_fail(job, kmem, &kmem->block[i], rc);
 			cdm_kmem_restore(job->ctx, kmem);

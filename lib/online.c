@@ -163,9 +163,35 @@ static int take_from(struct online *online, const char *driver)
 	return 0;
 }
 
-static int need_claim(struct online *online)
+/*
+ * The device is on the bus a moment before the kernel has found it a driver, so
+ * who holds it may change while we look: then look again.
+ */
+static int claim_dax(struct online *online)
 {
 	char driver[CDM_NAME_MAX];
+	int rc = 0;
+
+	for (unsigned int i = 0; i < 5; i++) {
+		if (cdm_dax_read_driver(online->ctx, online->dax, driver) < 0)
+			return cdm_fail(online->ctx, ENODEV, "dax device %s has gone",
+					online->dax);
+		if (!strcmp(driver, "cdm"))
+			return 0;
+		online->changed = true;
+		if (driver[0])
+			rc = take_from(online, driver);
+		if (rc < 0)
+			return rc;
+		rc = cdm_dax_bind(online->ctx, online->dax, "cdm");
+		if (rc != -EBUSY)
+			break;
+	}
+	return rc;
+}
+
+static int need_claim(struct online *online)
+{
 	int rc;
 
 	if (online->job->region)
@@ -173,18 +199,9 @@ static int need_claim(struct online *online)
 	rc = cdm_job_step(online->job, "claim", online->dax[0] ? online->dax : online->name);
 	if (rc || online->job->dry_run)
 		return rc;
-	rc = cdm_dax_read_driver(online->ctx, online->dax, driver);
+	rc = claim_dax(online);
 	if (rc < 0)
-		return cdm_fail(online->ctx, -rc, "dax device %s has gone", online->dax);
-	if (strcmp(driver, "cdm")) {
-		online->changed = true;
-		if (driver[0])
-			rc = take_from(online, driver);
-		if (!rc)
-			rc = cdm_dax_bind(online->ctx, online->dax, "cdm");
-		if (rc < 0)
-			return rc;
-	}
+		return rc;
 	if (!online->monitor)
 		rc = cdm_monitor_new(online->ctx, &online->monitor);
 	if (rc < 0)
