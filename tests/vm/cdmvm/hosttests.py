@@ -16,7 +16,7 @@ from .build import home_of
 NEEDED = {
     "gcc": "build-essential", "make": "build-essential", "clang": "clang",
     "meson": "meson", "ninja": "ninja-build", "pkg-config": "pkgconf",
-    "scdoc": "scdoc", "/usr/include/cmocka.h": "libcmocka-dev",
+    "scdoc": "scdoc", "jq": "jq", "/usr/include/cmocka.h": "libcmocka-dev",
     "/usr/include/cxl/libcxl.h": "libcxl-dev",
     "/usr/include/daxctl/libdaxctl.h": "libdaxctl-dev",
     "/usr/include/libkmod.h": "libkmod-dev", "/usr/include/libudev.h": "libudev-dev",

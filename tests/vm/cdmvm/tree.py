@@ -137,7 +137,7 @@ def build(root):
 
 def check_keyring():
     """Debian 12 knows the keys of Debian 13 since its first update."""
-    if not pathlib.Path("/usr/share/keyrings/debian-archive-trixie-stable.gpg").exists():
+    if not list(pathlib.Path(mirror.KEYRING).parent.glob("debian-archive-trixie-stable.*")):
         raise Failure("debian-archive-keyring is too old to know Debian 13: "
                       "apt-get install debian-archive-keyring from bookworm-updates")
 
