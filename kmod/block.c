@@ -12,8 +12,12 @@
 #include <linux/vmalloc.h>
 
 #include "cdm.h"
+#include "job.h"
 #include "logic/bits.h"
 #include "trace.h"
+
+/* Blocks that lose their memory map at the same time. */
+#define REMOVERS	8
 
 CDM_PAGEMAP_FREE(cdm_page_freed)
 
@@ -44,10 +48,9 @@ struct cdm_block *cdm_block_of_page(struct page *page)
 	return container_of(page_pgmap(page), struct cdm_block, pgmap);
 }
 
+/* cdm_region.grow is held, for several blocks at a time by who removes them. */
 static void block_set_role(struct cdm_block *block, enum cdm_role role)
 {
-	lockdep_assert_held(&block->region->grow);
-
 	trace_cdm_block_role(block->region->id, block->start_pfn, block->role,
 			     role);
 	block->role = role;
@@ -243,8 +246,6 @@ static void block_depopulate(struct cdm_block *block)
 {
 	unsigned long *bits;
 
-	lockdep_assert_held(&block->region->grow);
-
 	if (block->role != CDM_ROLE_COHERENT)
 		return;
 	spin_lock_irq(&block->lock);
@@ -263,20 +264,58 @@ static void block_depopulate(struct cdm_block *block)
 }
 
 /**
+ * struct cdm_removal - taking the memory maps of a region away
+ * @job: its work
+ * @region: the region
+ * @next: number of the block that is next; guarded by job.lock
+ */
+struct cdm_removal {
+	struct cdm_job job;
+	struct cdm_region *region;
+	unsigned int next;
+};
+
+static bool removal_step(struct cdm_job *job, struct cdm_batch *batch)
+{
+	struct cdm_removal *removal = container_of(job, struct cdm_removal, job);
+	struct cdm_region *region = removal->region;
+	struct cdm_block *block = NULL;
+
+	mutex_lock(&job->lock);
+	while (removal->next < region->nr_blocks && !block) {
+		block = &region->blocks[removal->next++];
+		if (block->role != CDM_ROLE_COHERENT)
+			block = NULL;
+	}
+	mutex_unlock(&job->lock);
+	if (!block)
+		return false;
+	block_depopulate(block);
+	return true;
+}
+
+/**
  * cdm_blocks_depopulate() - take the memory maps of all blocks away
  * @region: drained, so no page is in use
+ *
+ * Most of the time of memunmap_pages() is waiting for RCU, so blocks go several
+ * at a time.
  *
  * Context: may sleep; takes cdm_region.grow.
  */
 void cdm_blocks_depopulate(struct cdm_region *region)
 {
+	struct cdm_removal removal = {
+		.job.step = removal_step,
+		.region = region,
+	};
 	unsigned int i;
 
+	mutex_init(&removal.job.lock);
 	mutex_lock(&region->grow);
-	for (i = 0; i < region->nr_blocks; i++) {
-		block_depopulate(&region->blocks[i]);
-		cond_resched();
-	}
+	if (cdm_job_run(&removal.job, REMOVERS, false))
+		for (i = 0; i < region->nr_blocks; i++)
+			block_depopulate(&region->blocks[i]);
 	mutex_unlock(&region->grow);
 }
 

@@ -112,30 +112,46 @@ static bool src_waits(unsigned long src, bool populate)
 	       (populate || (src & MIGRATE_PFN_VALID));
 }
 
+/* Give entry @i a destination that holds the content of @src. */
+static void entry_copy(struct cdm_batch *batch, unsigned long i,
+		       unsigned long src, struct cdm_region *to)
+{
+	struct page *dst = dst_take(batch, to);
+
+	if (!dst)
+		batch->why[i] = CDM_NO_SPACE;
+	else if (dst_fill(dst, src))
+		batch->why[i] = CDM_RETIRED;
+	else
+		batch->dst[i] = migrate_pfn(page_to_pfn(dst));
+}
+
 /*
  * Give each waiting entry of @src a destination that holds its content. What
- * becomes of entry i if it does not move is left in batch->why[i].
+ * becomes of entry i if it does not move is left in batch->why[i]. A huge page
+ * stands in its first entry; migrate_vma_pages() splits it over the others.
  */
 static void batch_copy(struct cdm_batch *batch, unsigned long nr,
 		       struct cdm_region *to, bool populate)
 {
-	unsigned long i;
+	unsigned long i, src = 0, left = 0;
 
 	for (i = 0; i < nr; i++) {
-		struct page *dst;
-
+		if (left) {
+			src = migrate_pfn((src >> MIGRATE_PFN_SHIFT) + 1) |
+			      MIGRATE_PFN_MIGRATE;
+			left--;
+		} else {
+			src = batch->src[i];
+			if ((src & CDM_MIGRATE_PFN_COMPOUND) &&
+			    src_waits(src, false))
+				left = HPAGE_PMD_NR - 1;
+		}
 		batch->dst[i] = 0;
 		batch->why[i] = CDM_BUSY;
-		batch->had_page[i] = batch->src[i] & MIGRATE_PFN_VALID;
-		if (!src_waits(batch->src[i], populate))
-			continue;
-		dst = dst_take(batch, to);
-		if (!dst)
-			batch->why[i] = CDM_NO_SPACE;
-		else if (dst_fill(dst, batch->src[i]))
-			batch->why[i] = CDM_RETIRED;
-		else
-			batch->dst[i] = migrate_pfn(page_to_pfn(dst));
+		batch->had_page[i] = src & MIGRATE_PFN_VALID;
+		if (src_waits(src, populate))
+			entry_copy(batch, i, src, to);
 	}
 }
 
@@ -177,6 +193,9 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 	 */
 	if (move->to)
 		args.flags |= MIGRATE_VMA_SELECT_SYSTEM;
+	/* A huge hole would be filled without a look at its destinations. */
+	if (!(move->flags & CDM_MIGRATE_POPULATE))
+		args.flags |= CDM_MIGRATE_SELECT_COMPOUND;
 
 	counts[CDM_NO_SPACE] += nr - room;
 	if (!room)

@@ -104,6 +104,19 @@ static inline bool cdm_migrate_vma_splits_pte_mapped(void)
 }
 
 /*
+ * With that, a huge page that is mapped as one can be collected and unmapped as
+ * one, and is split without being mapped when its destinations are small. May go
+ * with 6.12.
+ */
+#if CDM_HAVE_MIGRATE_COMPOUND
+#define CDM_MIGRATE_SELECT_COMPOUND	MIGRATE_VMA_SELECT_COMPOUND
+#define CDM_MIGRATE_PFN_COMPOUND	MIGRATE_PFN_COMPOUND
+#else
+#define CDM_MIGRATE_SELECT_COMPOUND	0
+#define CDM_MIGRATE_PFN_COMPOUND	0
+#endif
+
+/*
  * Before the same change migrate_vma_collect_pmd() forgets its reference to a
  * huge page that is locked, and leaks it. Such a page is better left alone; in
  * the moment between the look and the try the leak is still possible. May go
