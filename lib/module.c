@@ -78,6 +78,47 @@ bool cdm_module_is_installed(struct cdm_ctx *ctx)
 	return found;
 }
 
+static bool kmem_is_idle(struct cdm_ctx *ctx)
+{
+	struct cdm_names names;
+	bool idle;
+
+	if (!cdm_exists(ctx, "/sys/module/kmem") ||
+	    cdm_scan(ctx, &names, "dax", "/sys/bus/dax/drivers/kmem"))
+		return false;
+	idle = !names.nr;
+	cdm_names_free(&names);
+	return idle;
+}
+
+/*
+ * The dax bus asks its drivers in the order in which they came: a kmem that was
+ * there before cdm gets every new device first, and makes System RAM of it. One
+ * that has nothing can go; it comes back by itself, behind cdm, when a device
+ * appears. softdep does the same where nothing has been loaded yet.
+ */
+static void kmem_step_aside(struct cdm_ctx *ctx)
+{
+	struct kmod_module *module;
+	struct kmod_ctx *kmod;
+	int rc;
+
+	if (ctx->root[0] || !kmem_is_idle(ctx))
+		return;
+	kmod = kmod_new(NULL, NULL);
+	if (!kmod)
+		return;
+	kmod_set_log_priority(kmod, LOG_CRIT);
+	rc = kmod_module_new_from_name(kmod, "kmem", &module);
+	if (!rc) {
+		rc = kmod_module_remove_module(module, 0);
+		kmod_module_unref(module);
+	}
+	if (rc < 0)
+		cdm_dbg(ctx, "unload kmem, so that cdm is asked first: %s", strerror(-rc));
+	kmod_unref(kmod);
+}
+
 int cdm_module_load(struct cdm_ctx *ctx)
 {
 	static const char *const names[] = { "cdm", NULL };
@@ -86,6 +127,7 @@ int cdm_module_load(struct cdm_ctx *ctx)
 
 	if (cdm_module_is_loaded(ctx))
 		return CDM_ALREADY;
+	kmem_step_aside(ctx);
 	rc = cdm_modules_try(ctx, names);
 	if (!rc)
 		return 0;

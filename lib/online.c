@@ -172,7 +172,7 @@ static int claim_dax(struct online *online)
 	char driver[CDM_NAME_MAX];
 	int rc = 0;
 
-	for (unsigned int i = 0; i < 5; i++) {
+	for (unsigned int i = 0; i < 20; i++) {
 		if (cdm_dax_read_driver(online->ctx, online->dax, driver) < 0)
 			return cdm_fail(online->ctx, ENODEV, "dax device %s has gone",
 					online->dax);
@@ -184,7 +184,10 @@ static int claim_dax(struct online *online)
 		if (rc < 0)
 			return rc;
 		rc = cdm_dax_bind(online->ctx, online->dax, "cdm");
-		if (rc != -EBUSY)
+		/* 7.2 says EAGAIN to a bind before device_add() is through */
+		if (rc != -EBUSY && rc != -EAGAIN)
+			break;
+		if (cdm_job_sleep(online->job, 50))
 			break;
 	}
 	return rc;
