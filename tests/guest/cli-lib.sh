@@ -93,7 +93,7 @@ settle()
 # cdm0: an online region of the first expander (6.1: of soft-reserved memory)
 bring_up()
 {
-	modprobe cdm || fail "modprobe cdm"
+	# loads the module: in front of a kmem that an earlier test left behind
 	if [[ -e /sys/bus/cxl/devices/mem0 ]]; then
 		run 0 online mem0 "$@"
 	else
