@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kernels: all
+ * vm: --expander 512M
+ * timeout: 60
+ *
+ * What a program does to its mappings with pages on a region in them: huge
+ * pages, mlock, mremap, mprotect, MADV_DONTNEED, munmap, fork of a locked
+ * mapping, reading and writing through /proc/self/mem and O_DIRECT.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cdmtest.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
+
+#define LENGTH	(8 * MIB)
+#define PAGES	(LENGTH / PAGE)
+
+static int fd, id;
+
+/* As the caller likes it, and on the region. */
+static char *map_on_region(size_t length, uint64_t seed)
+{
+	char *addr = map_anon(length);
+
+	content_write(addr, length, seed);
+	move_whole(fd, addr, length, id, 0);
+	check_where("moved in", addr, length, id);
+	return addr;
+}
+
+/*
+ * Pages of locked mappings may sit in batches of any CPU, with a reference, after
+ * their owner has gone; compaction begins with looking at all batches.
+ */
+static void check_empty(const char *after)
+{
+	proc_write("/proc/sys/vm/compact_memory", "1");
+	check_equal(after, 0, region_used(id));
+}
+
+static void huge_pages(void)
+{
+	char *addr = map_aligned(LENGTH, 2 * MIB);
+	unsigned int round;
+
+	check(!madvise(addr, LENGTH, MADV_HUGEPAGE), "madvise: %m");
+	content_write(addr, LENGTH, 1);
+	check_equal("huge pages, kB", LENGTH / 1024,
+		    proc_kb("/proc/self/smaps_rollup", "AnonHugePages"));
+	for (round = 0; round < 3; round++) {
+		move_whole(fd, addr, LENGTH, id, 0);
+		check_where("huge pages in", addr, LENGTH, id);
+		content_check("huge pages in", addr, LENGTH, 1);
+		move_whole(fd, addr, LENGTH, CDM_WHERE_RAM, 0);
+		check_where("huge pages back", addr, LENGTH, CDM_WHERE_RAM);
+		content_check("huge pages back", addr, LENGTH, 1);
+	}
+	munmap(addr, LENGTH);
+
+	/* A part of one. */
+	addr = map_aligned(2 * MIB, 2 * MIB);
+	check(!madvise(addr, 2 * MIB, MADV_HUGEPAGE), "madvise: %m");
+	content_write(addr, 2 * MIB, 2);
+	move_range(fd, addr + 17 * PAGE, 100 * PAGE, id, 0);
+	check_where("part of a huge page", addr + 17 * PAGE, 100 * PAGE, id);
+	check_equal("no more than that part", 100, region_used(id));
+	content_check("part of a huge page", addr, 2 * MIB, 2);
+	munmap(addr, 2 * MIB);
+	check_empty("used after huge pages");
+}
+
+/* Some counters come to rest when batches of pages are looked at. */
+static void wait_for_kb(const char *what, const char *path, const char *name,
+			uint64_t wanted)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 50 && proc_kb(path, name) != wanted; tries++)
+		sleep_ms(100);
+	check_equal(what, wanted, proc_kb(path, name));
+}
+
+static void locked(void)
+{
+	uint64_t before = proc_kb("/proc/meminfo", "Mlocked");
+	uint64_t unevictable = proc_kb("/proc/meminfo", "Unevictable");
+	char *addr = map_anon(LENGTH), *later;
+	unsigned int round;
+
+	content_write(addr, LENGTH, 3);
+	check(!mlock(addr, LENGTH), "mlock: %m");
+	for (round = 0; round < 3; round++) {
+		move_whole(fd, addr, LENGTH, id, 0);
+		content_check("locked, in", addr, LENGTH, 3);
+		move_whole(fd, addr, LENGTH, CDM_WHERE_RAM, 0);
+		content_check("locked, back", addr, LENGTH, 3);
+	}
+	move_whole(fd, addr, LENGTH, id, 0);
+	/* One half is unlocked there, the other goes as it is. */
+	check(!munlock(addr, LENGTH / 2), "munlock: %m");
+	munmap(addr, LENGTH);
+
+	/* Locked when it is there already. */
+	later = map_on_region(LENGTH, 4);
+	check(!mlock(later, LENGTH), "mlock: %m");
+	content_check("locked there", later, LENGTH, 4);
+	move_whole(fd, later, LENGTH, CDM_WHERE_RAM, 0);
+	munmap(later, LENGTH);
+	check_empty("used after mlock");
+	wait_for_kb("Mlocked, kB", "/proc/meminfo", "Mlocked", before);
+	wait_for_kb("Unevictable, kB", "/proc/meminfo", "Unevictable",
+		    unevictable);
+}
+
+/* A page is used again after a locked mapping had it: no mark of that is left. */
+static void locked_and_reused(void)
+{
+	uint64_t before = proc_kb("/proc/meminfo", "Mlocked");
+	char *addr;
+	pid_t pid = fork();
+
+	if (!pid) {
+		addr = map_anon(LENGTH);
+		content_write(addr, LENGTH, 5);
+		check(!mlock(addr, LENGTH), "mlock: %m");
+		move_whole(fd, addr, LENGTH, id, 0);
+		_exit(0);
+	}
+	child_check(pid, 0);
+	check_empty("used after a locked child");
+	addr = map_on_region(LENGTH, 6);
+	wait_for_kb("Mlocked after reuse, kB", "/proc/meminfo", "Mlocked", before);
+	munmap(addr, LENGTH);
+}
+
+static void remapped(void)
+{
+	char *addr = map_on_region(LENGTH, 7), *place = map_anon(2 * LENGTH);
+	char *moved;
+
+	moved = mremap(addr, LENGTH, 2 * LENGTH, MREMAP_MAYMOVE | MREMAP_FIXED,
+		       place);
+	check(moved == place, "mremap: %m");
+	check_where("mremap", moved, LENGTH, id);
+	content_check("mremap", moved, LENGTH, 7);
+	check_equal("used after mremap", PAGES, region_used(id));
+	moved = mremap(moved, 2 * LENGTH, LENGTH / 2, 0);
+	check(moved == place, "mremap: %m");
+	check_equal("used after shrinking", PAGES / 2, region_used(id));
+	move_whole(fd, moved, LENGTH / 2, CDM_WHERE_RAM, 0);
+	munmap(moved, LENGTH / 2);
+	check_empty("used after mremap");
+}
+
+static void protections(void)
+{
+	char *addr = map_on_region(LENGTH, 8);
+	struct cdm_migrate move;
+
+	check(!mprotect(addr, LENGTH, PROT_READ), "mprotect: %m");
+	content_check("read only", addr, LENGTH, 8);
+	move_whole(fd, addr, LENGTH, CDM_WHERE_RAM, 0);
+	move_whole(fd, addr, LENGTH, id, 0);
+	check(!mprotect(addr, LENGTH, PROT_NONE), "mprotect: %m");
+	move = move_range(fd, addr, LENGTH, CDM_WHERE_RAM, 0);
+	move_print("without permissions", &move);
+	check(!mprotect(addr, LENGTH, PROT_READ | PROT_WRITE), "mprotect: %m");
+	content_check("after all permissions", addr, LENGTH, 8);
+	content_write(addr, LENGTH, 9);
+	move_whole(fd, addr, LENGTH, CDM_WHERE_RAM, 0);
+	content_check("after all permissions", addr, LENGTH, 9);
+	munmap(addr, LENGTH);
+	check_empty("used after mprotect");
+}
+
+static void given_up(void)
+{
+	char *addr = map_on_region(LENGTH, 10);
+	size_t i;
+
+	check(!madvise(addr, LENGTH / 2, MADV_DONTNEED), "madvise: %m");
+	check_equal("used after MADV_DONTNEED", PAGES / 2, region_used(id));
+	for (i = 0; i < LENGTH / 2; i++)
+		check(!addr[i], "not zero after MADV_DONTNEED");
+	/* Each second page, so that what is free is in pieces; then fill them. */
+	for (i = 0; i < LENGTH; i += 2 * PAGE)
+		munmap(addr + i, PAGE);
+	check_equal("used in pieces", PAGES / 4, region_used(id));
+	munmap(addr, LENGTH);
+	addr = map_on_region(LENGTH, 11);
+	content_check("in pieces", addr, LENGTH, 11);
+	/* These do nothing to such pages, and no harm. */
+	madvise(addr, LENGTH, MADV_PAGEOUT);
+	madvise(addr, LENGTH, MADV_COLD);
+	madvise(addr, LENGTH, MADV_COLLAPSE);
+	check_where("after MADV_PAGEOUT", addr, LENGTH, id);
+	content_check("after MADV_PAGEOUT", addr, LENGTH, 11);
+	munmap(addr, LENGTH);
+	check_empty("used after MADV_DONTNEED");
+}
+
+/* The kernel reads and writes such pages where they are. */
+static void through_the_kernel(void)
+{
+	char *addr = map_on_region(LENGTH, 12), *copy = map_anon(LENGTH);
+	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	int file = open("/dev/shm", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	check(mem >= 0 && file >= 0, "open: %m");
+	check(pread(mem, copy, LENGTH, (uintptr_t)addr) == (ssize_t)LENGTH,
+	      "/proc/self/mem: %m");
+	content_check("/proc/self/mem", copy, LENGTH, 12);
+	check(write(file, addr, LENGTH) == (ssize_t)LENGTH, "write: %m");
+	memset(addr, 0, LENGTH);
+	check(pread(file, addr, LENGTH, 0) == (ssize_t)LENGTH, "read: %m");
+	content_check("through a file", addr, LENGTH, 12);
+	content_write(copy, LENGTH, 13);
+	check(pwrite(mem, copy, LENGTH, (uintptr_t)addr) == (ssize_t)LENGTH,
+	      "/proc/self/mem: %m");
+	content_check("/proc/self/mem", addr, LENGTH, 13);
+	check_where("after all that", addr, LENGTH, id);
+	close(mem);
+	close(file);
+	munmap(addr, LENGTH);
+	munmap(copy, LENGTH);
+	check_empty("used after reads and writes");
+}
+
+/* New pages are zero, also where somebody else's content was before. */
+static void populated(void)
+{
+	char *addr = map_on_region(LENGTH, 14);
+	size_t i;
+
+	munmap(addr, LENGTH);
+	addr = map_anon(LENGTH);
+	move_whole(fd, addr, LENGTH, id, CDM_MIGRATE_POPULATE);
+	check_where("populated", addr, LENGTH, id);
+	check_equal("used", PAGES, region_used(id));
+	for (i = 0; i < LENGTH / 8; i++)
+		check(!((uint64_t *)addr)[i], "old content at %zu", i * 8);
+	munmap(addr, LENGTH);
+	check_empty("used after populating");
+}
+
+int main(void)
+{
+	test_begin(1);
+	fd = region_open(id);
+	huge_pages();
+	locked();
+	locked_and_reused();
+	remapped();
+	protections();
+	given_up();
+	through_the_kernel();
+	populated();
+	close(fd);
+	test_end();
+	return 0;
+}
