@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kernels: all
+ * vm: --expander 512M
+ * timeout: 60
+ * quick: yes
+ *
+ * A bad page on a region: who maps it gets SIGBUS at its address, nobody else
+ * gets anything; it is retired, moved by nobody, never handed out again, also
+ * not after offline and online; everything else goes on.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cdmtest.h"
+
+#define LENGTH	(4 * MIB)
+#define PAGES	(LENGTH / PAGE)
+#define BAD	17		/* page number within it */
+
+static int fd, id;
+static sigjmp_buf jump;
+static siginfo_t told;
+
+static void on_bus(int number, siginfo_t *info, void *context)
+{
+	(void)number;
+	(void)context;
+	told = *info;
+	siglongjmp(jump, 1);
+}
+
+/* Touch a page: true if that was a SIGBUS. */
+static bool touch_is_fatal(char *addr, bool write)
+{
+	memset(&told, 0, sizeof(told));
+	if (sigsetjmp(jump, 1))
+		return true;
+	if (write)
+		*(volatile char *)addr = 1;
+	else
+		(void)*(volatile char *)addr;
+	return false;
+}
+
+static void check_bus(char *addr)
+{
+	check(touch_is_fatal(addr + 100, false), "reading was not fatal");
+	check_equal("si_code", BUS_MCEERR_AR, told.si_code);
+	check(((uintptr_t)told.si_addr & -PAGE) == (uintptr_t)addr,
+	      "si_addr is %p, the page is at %p", told.si_addr, addr);
+	check_equal("si_addr_lsb", 12, told.si_addr_lsb);
+	check(touch_is_fatal(addr + 200, true), "writing was not fatal");
+}
+
+/* All but the bad page has its content. */
+static void check_others(const char *what, char *addr, uint64_t seed)
+{
+	char *bad = addr + BAD * PAGE;
+	size_t i;
+
+	for (i = 0; i < PAGES; i++)
+		if (addr + i * PAGE != bad)
+			content_check(what, addr + i * PAGE, PAGE, seed);
+}
+
+static char *map_pages(uint64_t seed)
+{
+	char *addr = map_anon(LENGTH);
+	size_t i;
+
+	check(!madvise(addr, LENGTH, MADV_NOHUGEPAGE), "madvise: %m");
+	for (i = 0; i < PAGES; i++)
+		content_write(addr + i * PAGE, PAGE, seed);
+	move_whole(fd, addr, LENGTH, id, 0);
+	return addr;
+}
+
+static void check_retired(const char *when, uint64_t wanted)
+{
+	check(region_read(id, "retired") == wanted * PAGE,
+	      "%s: %llu bytes are retired, expected %llu pages", when,
+	      (unsigned long long)region_read(id, "retired"),
+	      (unsigned long long)wanted);
+}
+
+/* Take every page that the region has: the bad frame is not among them. */
+static void check_never_again(const char *when, uint64_t bad_frame)
+{
+	size_t length = region_read(id, "available");
+	char *addr = mmap(NULL, length, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	check(addr != MAP_FAILED, "mmap: %m");
+	check_equal("all but the bad one", region_read(id, "online_size") - PAGE,
+		    length);
+	move_whole(fd, addr, length, id, CDM_MIGRATE_POPULATE);
+	check_equal("available", 0, region_read(id, "available"));
+	check(!frame_among(bad_frame, addr, length),
+	      "%s: frame %#llx was handed out", when,
+	      (unsigned long long)bad_frame);
+	munmap(addr, length);
+	check_equal("used", 0, region_used(id));
+}
+
+static uint64_t poison(char *addr)
+{
+	uint64_t frame = page_frame(0, addr);
+
+	check(frame_where(frame) == id, "the page is not on the region");
+	check(!madvise(addr, PAGE, MADV_HWPOISON), "MADV_HWPOISON: %m");
+	note("frame %#llx is bad now", (unsigned long long)frame);
+	return frame;
+}
+
+/* A page of one's own; another one's memory is none of its business. */
+static uint64_t mapped_by_one(void)
+{
+	char *addr = map_pages(1), *other = map_pages(2);
+	struct cdm_migrate move;
+	uint64_t frame;
+	pid_t bystander = fork();
+
+	if (!bystander) {
+		/* It shares nothing that is bad: a copy of its own. */
+		content_write(addr + BAD * PAGE, PAGE, 9);
+		sleep_ms(1500);
+		content_check("bystander", addr + BAD * PAGE, PAGE, 9);
+		content_check("bystander", other, PAGE, 2);
+		_exit(0);
+	}
+	sleep_ms(500);
+	frame = poison(addr + BAD * PAGE);
+	check_retired("one bad page", 1);
+	check_bus(addr + BAD * PAGE);
+	check_others("beside a bad page", addr, 1);
+	child_check(bystander, 0);
+	check_equal("used", 2 * PAGES - 1, region_used(id));
+
+	move = move_range(fd, addr, LENGTH, CDM_WHERE_RAM, 0);
+	move_print("moving what is around it", &move);
+	check_equal("moved around it", PAGES - 1, move.out_moved);
+	check_others("moved from a bad page's side", addr, 1);
+	check_bus(addr + BAD * PAGE);
+	move_whole(fd, other, LENGTH, CDM_WHERE_RAM, 0);
+	munmap(addr, LENGTH);
+	munmap(other, LENGTH);
+	check_equal("used", 0, region_used(id));
+	check_retired("when its owner has gone", 1);
+	return frame;
+}
+
+/* Shared after a fork: both are told, when they touch it. */
+static void mapped_by_two(void)
+{
+	char *addr = map_pages(3);
+	pid_t pid = fork();
+
+	if (!pid) {
+		sleep_ms(1000);
+		check_bus(addr + BAD * PAGE);
+		check_others("child", addr, 3);
+		_exit(0);
+	}
+	sleep_ms(200);
+	poison(addr + BAD * PAGE);
+	check_bus(addr + BAD * PAGE);
+	check_others("parent", addr, 3);
+	child_check(pid, 0);
+	munmap(addr, LENGTH);
+	check_retired("shared by two", 2);
+}
+
+/* Offline forgets the struct pages, but not which of them were bad. */
+static void survives_offline(uint64_t frame)
+{
+	struct cdm_offline result;
+	char *addr = map_pages(4);
+
+	check_errno("offline", 0, region_offline(fd, 0, 5000, &result));
+	check_equal("moved", PAGES, result.out_moved);
+	for (size_t i = 0; i < PAGES; i++)
+		content_check("after offline", addr + i * PAGE, PAGE, 4);
+	munmap(addr, LENGTH);
+	check_errno("online", 0, region_online(fd));
+	shell("\"$here\"/kmod-region populate %d", id);
+	check_retired("after offline and online", 1);
+	check_never_again("after offline and online", frame);
+}
+
+int main(void)
+{
+	struct sigaction action = { .sa_sigaction = on_bus,
+				    .sa_flags = SA_SIGINFO };
+	uint64_t before, frame;
+
+	test_begin(1);
+	fd = region_open(id);
+	sigaction(SIGBUS, &action, NULL);
+	before = proc_kb("/proc/meminfo", "HardwareCorrupted");
+	frame = mapped_by_one();
+	/* All struct pages are there, so that the attributes count them all. */
+	shell("\"$here\"/kmod-region populate %d", id);
+	check_never_again("at once", frame);
+	survives_offline(frame);
+	mapped_by_two();
+	close(fd);
+	test_end();
+	/* Two pages were bad; the kernel goes on counting them. */
+	note("HardwareCorrupted: %llu kB, and %llu kB at the beginning",
+	     (unsigned long long)proc_kb("/proc/meminfo", "HardwareCorrupted"),
+	     (unsigned long long)before);
+	return 0;
+}
