@@ -282,8 +282,11 @@ static struct dax_device_driver cdm_dax_driver = {
 };
 
 /*
- * On a bus that does not match by type, a device is asked for by name, the way
- * user space would: by the driver's attribute new_id.
+ * The bus of 6.1 knows no types: a device is asked for by name there, the way
+ * user space would, by the driver's attribute new_id. It is too early to attach
+ * the driver when a device is being added, but the bus then looks for one, and
+ * takes the first that matches. On newer kernels, too, that is the one that was
+ * registered first, so cdm has to be loaded before kmem and device_dax.
  */
 static ssize_t new_id_write(const char *name)
 {
@@ -306,8 +309,13 @@ static ssize_t new_id_write(const char *name)
 
 static int claim_by_name(struct device *dev, void *unused)
 {
-	if (!dev->driver && !is_persistent(dev))
-		new_id_write(dev_name(dev));
+	ssize_t rc;
+
+	if (dev->driver || is_persistent(dev))
+		return 0;
+	rc = new_id_write(dev_name(dev));
+	if (rc < 0)
+		dev_warn(dev, "cdm: not claimed: error %zd\n", rc);
 	return 0;
 }
 
@@ -337,7 +345,6 @@ int cdm_dax_init(void)
 {
 	int rc;
 
-	cdm_dax_driver.type = DAXDRV_KMEM_TYPE;
 	if (cdm_dax_bus_matches_types() && !claim)
 		cdm_dax_driver.type = CDM_DAXDRV_NO_TYPE;
 	rc = __dax_driver_register(&cdm_dax_driver, THIS_MODULE, KBUILD_MODNAME);
