@@ -184,35 +184,47 @@ static struct cxl_decoder *endpoint_decoder_find(struct cxl_memdev *memdev)
 	return NULL;
 }
 
+/* Has the region of that name, of the window, no target, no driver and no decoders? */
+static bool region_is_dead(struct cdm_ctx *ctx, const char *name, const char *window)
+{
+	char path[PATH_MAX], real[PATH_MAX], part[CDM_NAME_MAX + 2], text[CDM_NAME_MAX];
+	uint64_t commit, ways;
+
+	snprintf(part, sizeof(part), "/%s/", window);
+	if (cdm_path(ctx, path, CDM_CXL_BUS "/%s", name) < 0 || !realpath(path, real) ||
+	    !strstr(real, part) || cdm_exists(ctx, CDM_CXL_BUS "/%s/driver", name))
+		return false;
+	if (cdm_read_u64(ctx, &commit, CDM_CXL_BUS "/%s/commit", name) || commit ||
+	    cdm_read_u64(ctx, &ways, CDM_CXL_BUS "/%s/interleave_ways", name))
+		return false;
+	for (unsigned int i = 0; i < ways; i++)
+		if (cdm_read_file(ctx, text, sizeof(text), CDM_CXL_BUS "/%s/target%u", name, i))
+			return false;
+	return true;
+}
+
 /*
  * When an expander is pulled its region stays, decoding nothing and without a
- * target, and keeps its part of the window. Another tool's region looks so too
- * for the moment between its creation and its first target, so this is done only
- * when there is not room enough. Returns how many were deleted.
+ * target, and keeps its part of the window; libcxl does not show it. Another
+ * tool's region looks so too for the moment between its creation and its first
+ * target, so this is done only when there is not room enough. Returns how many
+ * were deleted.
  */
-static unsigned int regions_sweep(struct cdm_ctx *ctx, struct cxl_memdev *memdev)
+static unsigned int regions_sweep(struct cdm_ctx *ctx, const char *window)
 {
-	struct cxl_bus *bus = cxl_memdev_get_bus(memdev);
-	struct cxl_region *region, *next;
-	struct cxl_decoder *decoder;
+	struct cdm_names names;
 	unsigned int nr = 0;
 
-	cxl_decoder_foreach(cxl_bus_get_port(bus), decoder) {
-		if (!cxl_decoder_get_target_by_memdev(decoder, memdev))
+	if (cdm_scan(ctx, &names, "region", CDM_CXL_BUS))
+		return 0;
+	for (unsigned int i = 0; i < names.nr; i++) {
+		if (!region_is_dead(ctx, names.name[i], window) ||
+		    cdm_write_file(ctx, names.name[i], CDM_CXL_BUS "/%s/delete_region", window))
 			continue;
-		cxl_region_foreach_safe(decoder, region, next) {
-			char name[CDM_NAME_MAX];
-
-			if (cxl_region_is_enabled(region) || cxl_mapping_get_first(region) ||
-			    cxl_region_decode_is_committed(region) != 0)
-				continue;
-			cdm_copy(name, sizeof(name), cxl_region_get_devname(region));
-			if (cxl_region_delete(region) < 0)
-				continue;
-			cdm_log(ctx, LOG_NOTICE, "deleted %s: its expander has gone", name);
-			nr++;
-		}
+		cdm_log(ctx, LOG_NOTICE, "deleted %s: its expander has gone", names.name[i]);
+		nr++;
 	}
+	cdm_names_free(&names);
 	return nr;
 }
 
@@ -261,6 +273,7 @@ static int region_plan(struct cdm_ctx *ctx, struct cxl_memdev *memdev,
 		return cdm_fail(ctx, EAGAIN, "create a CXL region for %s: no CXL port leads to "
 				"it; are cxl_acpi, cxl_port and cxl_mem loaded?", name);
 	plan->window = window_find(memdev, &room);
+	plan->tight = room < ram;
 	if (!plan->window)
 		return cdm_fail(ctx, EAGAIN, "create a CXL region for %s: the firmware gives "
 				"no window for volatile memory that leads to it alone", name);
@@ -269,7 +282,6 @@ static int region_plan(struct cdm_ctx *ctx, struct cxl_memdev *memdev,
 		return cdm_fail(ctx, EBUSY, "create a CXL region for %s: all its decoders are "
 				"in use", name);
 	plan->size = MIN(ram, room) / CDM_CXL_ALIGN * CDM_CXL_ALIGN;
-	plan->tight = room < ram;
 	if (!plan->size)
 		return cdm_fail(ctx, ENOSPC, "create a CXL region for %s: %s has %s left",
 				name, cxl_decoder_get_devname(plan->window),
@@ -336,64 +348,89 @@ static int region_build_failed(struct cdm_ctx *ctx, const char *memdev, const ch
 		return cdm_fail(ctx, EOPNOTSUPP, "create a CXL region for %s: the kernel did not "
 				"commit its decoders (%s): under a hypervisor that cannot flush CPU "
 				"caches it refuses to", memdev, strerror(-rc));
+	if (rc == -ERANGE)
+		return cdm_fail(ctx, ENOSPC, "create a CXL region for %s: its window has no room "
+				"for it; 'cxl list -R' shows what is there", memdev);
 	return cdm_fail(ctx, -rc, "create a CXL region for %s: %s: %s", memdev, what,
 			strerror(-rc));
 }
 
-int cdm_cxl_create_region(struct cdm_ctx *ctx, const char *name, char region_name[CDM_NAME_MAX])
+/* A fresh look: libcxl reads everything once. */
+static struct cxl_memdev *memdev_look(struct cdm_ctx *ctx, const char *name)
 {
-	char window[CDM_NAME_MAX];
-	struct region_plan plan;
 	struct cxl_memdev *memdev;
-	struct cxl_region *region;
-	const char *what;
-	int rc;
 
 	cdm_cxl_drop(ctx);
 	memdev = cxl_get(ctx) ? memdev_find(ctx->cxl, name) : NULL;
 	if (!memdev)
-		return cdm_fail(ctx, ENODEV, "create a CXL region for %s: it has gone", name);
-	rc = region_plan(ctx, memdev, &plan);
-	if ((rc == -ENOSPC || (!rc && plan.tight)) && regions_sweep(ctx, memdev)) {
-		cdm_cxl_drop(ctx);
-		memdev = cxl_get(ctx) ? memdev_find(ctx->cxl, name) : NULL;
-		if (!memdev)
-			return cdm_fail(ctx, ENODEV, "create a CXL region for %s: it has gone",
-					name);
-		rc = region_plan(ctx, memdev, &plan);
-	}
-	if (rc < 0)
-		return rc;
-	cdm_copy(window, sizeof(window), cxl_decoder_get_devname(plan.window));
-	rc = region_new(ctx, window, region_name);
-	if (rc < 0)
-		return rc;
+		cdm_fail(ctx, ENODEV, "create a CXL region for %s: it has gone", name);
+	return memdev;
+}
 
-	/* libcxl has to see the new region: read again, plan again */
-	cdm_cxl_drop(ctx);
-	memdev = cxl_get(ctx) ? memdev_find(ctx->cxl, name) : NULL;
-	region = ctx->cxl ? region_find(ctx->cxl, region_name) : NULL;
-	if (!memdev || !region) {
+/* The region exists in name only: give it size, target and decoders. */
+static int region_make(struct cdm_ctx *ctx, const char *name, const char *region_name,
+		       const char *window)
+{
+	struct cxl_memdev *memdev = memdev_look(ctx, name);
+	struct cxl_region *region = memdev ? region_find(ctx->cxl, region_name) : NULL;
+	struct region_plan plan;
+	const char *what;
+	int rc;
+
+	if (!region) {
 		cdm_write_file(ctx, region_name, CDM_CXL_BUS "/%s/delete_region", window);
 		return cdm_fail(ctx, ENODEV, "create a CXL region for %s: it has gone", name);
 	}
 	rc = region_plan(ctx, memdev, &plan);
 	if (rc < 0) {
 		cxl_region_delete(region);
-		cdm_cxl_drop(ctx);
 		return rc;
 	}
 	what = region_build(region, &plan, &rc);
-	if (what) {
-		region_undo(region);
-		cxl_decoder_set_dpa_size(plan.decoder, 0);
-		cxl_region_delete(region);
-		cdm_cxl_drop(ctx);
-		return region_build_failed(ctx, name, what, rc);
+	if (!what) {
+		cdm_info(ctx, "%s: made %s of %s in %s", name, region_name,
+			 cdm_size_text(plan.size).text, window);
+		return 0;
 	}
-	cdm_info(ctx, "%s: made %s of %s in %s", name, region_name,
-		 cdm_size_text(plan.size).text, window);
-	return 0;
+	region_undo(region);
+	cxl_decoder_set_dpa_size(plan.decoder, 0);
+	cxl_region_delete(region);
+	return region_build_failed(ctx, name, what, rc);
+}
+
+/* window: out, "" if there is none. Unless all of the memdev must fit, part does. */
+static int region_create(struct cdm_ctx *ctx, const char *name, bool all,
+			 char region_name[CDM_NAME_MAX], char window[CDM_NAME_MAX])
+{
+	struct cxl_memdev *memdev = memdev_look(ctx, name);
+	struct region_plan plan = { 0 };
+	int rc;
+
+	window[0] = '\0';
+	if (!memdev)
+		return -ENODEV;
+	rc = region_plan(ctx, memdev, &plan);
+	if (plan.window)
+		cdm_copy(window, CDM_NAME_MAX, cxl_decoder_get_devname(plan.window));
+	if (rc < 0)
+		return rc;
+	if (plan.tight && all)
+		return -ENOSPC;
+	rc = region_new(ctx, window, region_name);
+	return rc < 0 ? rc : region_make(ctx, name, region_name, window);
+}
+
+int cdm_cxl_create_region(struct cdm_ctx *ctx, const char *name, char region_name[CDM_NAME_MAX])
+{
+	char window[CDM_NAME_MAX];
+	int rc = region_create(ctx, name, true, region_name, window);
+
+	if (rc == -ENOSPC && window[0]) {
+		regions_sweep(ctx, window);
+		rc = region_create(ctx, name, false, region_name, window);
+	}
+	cdm_cxl_drop(ctx);
+	return rc;
 }
 
 int cdm_cxl_enable_region(struct cdm_ctx *ctx, const char *name)
