@@ -165,16 +165,29 @@ static int block_offline(struct cdm_job *job, unsigned long index)
 	return rc;
 }
 
+/* "; pid 812 (x) has most there, 24 MiB", or nothing */
+static void node_user_text(struct cdm_ctx *ctx, const char *dax, char text[256])
+{
+	char node[CDM_NAME_MAX], comm[CDM_NAME_MAX];
+	uint64_t bytes = 0;
+	pid_t pid = 0;
+
+	text[0] = '\0';
+	if (cdm_read_file(ctx, node, sizeof(node), CDM_DAX_BUS "/%s/target_node", dax) > 0)
+		pid = cdm_proc_find_node_user(ctx, atoi(node), &bytes);
+	if (!pid)
+		return;
+	cdm_proc_read_comm(ctx, pid, comm);
+	snprintf(text, 256, "; of all processes pid %d (%s) has most on node %s: %s", (int)pid,
+		 comm, node, cdm_size_text(bytes).text);
+}
+
 static int block_fail(struct cdm_job *job, const struct cdm_kmem *kmem,
 		      const struct cdm_kmem_block *block, int rc)
 {
 	const char *why = strerror(-rc);
-	int node = -1;
-	char text[CDM_NAME_MAX];
+	char user[256];
 
-	if (cdm_read_file(job->ctx, text, sizeof(text), CDM_DAX_BUS "/%s/target_node",
-			  kmem->dax) > 0)
-		node = atoi(text);
 	if (rc == -ETIMEDOUT)
 		why = "not done in time";
 	else if (rc == -ECANCELED)
@@ -185,10 +198,10 @@ static int block_fail(struct cdm_job *job, const struct cdm_kmem *kmem,
 		why = "pages in it are pinned, or RAM has no room for them";
 	else if (rc == -EACCES || rc == -EPERM)
 		why = "permission denied; be root";
+	node_user_text(job->ctx, kmem->dax, user);
 	return cdm_fail(job->ctx, rc == -EACCES ? EPERM : -rc,
-			"take %s from kmem: memory block %lu does not go offline: %s; nothing was "
-			"changed; see 'numastat -p' for who uses node %d", kmem->dax, block->index,
-			why, node);
+			"take %s from kmem: memory block %lu does not go offline: %s%s; nothing was "
+			"changed", kmem->dax, block->index, why, user);
 }
 
 int cdm_kmem_offline(struct cdm_job *job, const char *dax, struct cdm_kmem *kmem)

@@ -217,6 +217,53 @@ int cdm_pids_read_cgroup(struct cdm_ctx *ctx, struct cdm_pids *pids, const char 
 	return cgroup_walk(ctx, pids, dir, 0);
 }
 
+/* "7f00... default anon=3 N1=3 kernelpagesize_kB=4": bytes on the node. */
+static uint64_t numa_line_bytes(const char *line, const char *key)
+{
+	const char *at = strstr(line, key), *size = strstr(line, " kernelpagesize_kB=");
+	unsigned long long pages, kib = 4;
+
+	if (!at || sscanf(at + strlen(key), "%llu", &pages) != 1)
+		return 0;
+	if (size)
+		sscanf(size, " kernelpagesize_kB=%llu", &kib);
+	return pages * kib << 10;
+}
+
+static uint64_t numa_maps_bytes(struct cdm_ctx *ctx, pid_t pid, int node)
+{
+	char *text, *line, *save = NULL, dir[32], key[32];
+	uint64_t bytes = 0;
+
+	if (cdm_read_text(ctx, &text, "%s/numa_maps", proc_dir(pid, dir)) < 0)
+		return 0;
+	snprintf(key, sizeof(key), " N%d=", node);
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		bytes += numa_line_bytes(line, key);
+	free(text);
+	return bytes;
+}
+
+pid_t cdm_proc_find_node_user(struct cdm_ctx *ctx, int node, uint64_t *bytes)
+{
+	struct cdm_pids pids;
+	pid_t most = 0;
+
+	*bytes = 0;
+	if (cdm_pids_read_all(ctx, &pids) < 0)
+		return 0;
+	for (size_t i = 0; i < pids.nr; i++) {
+		uint64_t has = numa_maps_bytes(ctx, pids.pid[i], node);
+
+		if (has > *bytes) {
+			*bytes = has;
+			most = pids.pid[i];
+		}
+	}
+	cdm_pids_free(&pids);
+	return most;
+}
+
 int cdm_meminfo_read(struct cdm_ctx *ctx, uint64_t *available, uint64_t *swap_free)
 {
 	unsigned long long kib;

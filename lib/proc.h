@@ -41,6 +41,12 @@ int cdm_pids_read_all(struct cdm_ctx *ctx, struct cdm_pids *pids);
 /* Adds those of a cgroup and all below it that are not in the list yet. */
 int cdm_pids_read_cgroup(struct cdm_ctx *ctx, struct cdm_pids *pids, const char *path);
 
+/*
+ * The process that has most memory on a NUMA node, as far as /proc/PID/numa_maps
+ * may be read; 0 if none has any.
+ */
+pid_t cdm_proc_find_node_user(struct cdm_ctx *ctx, int node, uint64_t *bytes);
+
 /* MemAvailable and SwapFree of /proc/meminfo, in bytes. */
 int cdm_meminfo_read(struct cdm_ctx *ctx, uint64_t *available, uint64_t *swap_free);
 

@@ -84,6 +84,11 @@ static void test_one_does_not_go(void **state)
 	struct fixture *f = *state;
 	struct cdm_kmem kmem;
 
+	fake_write(&f->fake, "/proc/7/numa_maps",
+		   "7f00 default anon=9 N0=9 N1=2 N11=7 kernelpagesize_kB=4\n");
+	fake_write(&f->fake, "/proc/8/numa_maps", "7f00 default file=/x N1=1 kernelpagesize_kB=4\n"
+		   "7f01 default anon=2 N1=2 kernelpagesize_kB=4\n");
+	fake_write(&f->fake, "/proc/8/comm", "big\n");
 	/* reads as something that is not "offline", writes fail */
 	fake_link(&f->fake, "/sys/devices/system/memory/memory35/state", "/dev/full");
 	assert_int_equal(cdm_kmem_offline(f->job, "dax0.0", &kmem), -ENOSPC);
@@ -92,6 +97,8 @@ static void test_one_does_not_go(void **state)
 	assert_state(f, 34, "online_kernel");
 	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "memory block 35"));
 	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "nothing was changed"));
+	assert_non_null(strstr(cdm_get_error(f->fake.ctx),
+			       "pid 8 (big) has most on node 1: 12 KiB"));
 }
 
 static void test_cancelled(void **state)
