@@ -28,21 +28,23 @@ static void make_folder(void)
  * Only root can hold anything, and root can write here. If not, the policy may
  * come after us once: not worth failing for.
  */
-void held_mark(const char *name)
+static void mark(const char *name)
 {
 	int fd;
 
-	if (!name)
-		return;
 	make_folder();
 	fd = open(path_of(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	if (fd >= 0)
 		close(fd);
 }
 
-void held_clear(const char *name)
+void held_set(const char *name, bool held)
 {
-	if (name)
+	if (!name)
+		return;
+	if (held)
+		mark(name);
+	else
 		unlink(path_of(name));
 }
 

@@ -10,11 +10,12 @@
 
 #include <stdbool.h>
 
-/** held_mark() - @name, a region or an expander, is held by hand */
-void held_mark(const char *name);
-
-/** held_clear() - not any more */
-void held_clear(const char *name);
+/**
+ * held_set() - mark it, or take the mark away
+ * @name: a region or an expander; NULL: nothing happens
+ * @held: is it held? After a failure, what held_is() said before
+ */
+void held_set(const char *name, bool held);
 
 /** held_is() - is there a mark for @name? NULL: no */
 bool held_is(const char *name);

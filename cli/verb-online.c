@@ -253,21 +253,19 @@ static int run_marked_job(struct cdm_job *job, const struct target *t,
 {
 	const char *expander = t->expander ?
 		keep_text(cdm_expander_get_name(t->expander)) : NULL;
-	bool hold = !opts.policy && want->isolation == CDM_ISOLATION_NONE;
+	bool hold = want->isolation == CDM_ISOLATION_NONE;
 	struct cdm_region *region;
 	int rc;
 
 	if (opts.dry_run || opts.policy)
 		return run_job(job, t, want);
 	if (hold)
-		held_mark(expander);
+		held_set(expander, true);
 	rc = run_job(job, t, want);
 	region = cdm_job_get_region(job);
-	if (hold && rc >= 0 && region)
-		held_mark(cdm_region_get_name(region));
-	else if (region)
-		held_clear(cdm_region_get_name(region));
-	held_clear(expander);
+	if (rc >= 0 && region)
+		held_set(cdm_region_get_name(region), hold);
+	held_set(expander, false);
 	return rc;
 }
 

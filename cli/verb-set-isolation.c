@@ -66,6 +66,7 @@ static enum exit_code change(struct cdm_ctx *ctx, struct cdm_region *region,
 	struct isolation_row *row = table_add(&tables[0]);
 	struct cdm_job *job = session_job(ctx, opts.timeout_ms);
 	enum exit_code code;
+	bool was_held;
 	int rc;
 
 	if (!job)
@@ -75,12 +76,15 @@ static enum exit_code change(struct cdm_ctx *ctx, struct cdm_region *region,
 		cdm_isolation_get_name(cdm_region_get_isolation(region));
 	cdm_job_set_force(job, opts.force);
 	cdm_job_set_dry_run(job, opts.dry_run);
+	was_held = held_is(row->region);
 	if (level == CDM_ISOLATION_NONE && !opts.dry_run)
-		held_mark(row->region);
+		held_set(row->region, true);
 	rc = cdm_job_set_isolation(job, region, level);
 	progress_end();
-	if (rc < 0 || level != CDM_ISOLATION_NONE)
-		held_clear(row->region);
+	if (rc < 0)
+		held_set(row->region, was_held);
+	else if (level != CDM_ISOLATION_NONE && !opts.dry_run)
+		held_set(row->region, false);
 	code = exit_code_of(rc);
 	row->result = result_name(rc);
 	row->moved = cdm_job_get_drain(job)->moved;
