@@ -62,7 +62,7 @@ static int attr_read(struct device *dev, const char *name, char *buf)
 	return -ENOENT;
 }
 
-static int attr_read_u64(struct device *dev, const char *name, u64 *value)
+static int attr_read_number(struct device *dev, const char *name, s64 *value)
 {
 	char *buf = (char *)get_zeroed_page(GFP_KERNEL);
 	int rc;
@@ -71,21 +71,7 @@ static int attr_read_u64(struct device *dev, const char *name, u64 *value)
 		return -ENOMEM;
 	rc = attr_read(dev, name, buf);
 	if (!rc)
-		rc = kstrtoull(strim(buf), 0, value);
-	free_page((unsigned long)buf);
-	return rc;
-}
-
-static int attr_read_int(struct device *dev, const char *name, int *value)
-{
-	char *buf = (char *)get_zeroed_page(GFP_KERNEL);
-	int rc;
-
-	if (!buf)
-		return -ENOMEM;
-	rc = attr_read(dev, name, buf);
-	if (!rc)
-		rc = kstrtoint(strim(buf), 0, value);
+		rc = kstrtoll(strim(buf), 0, value);
 	free_page((unsigned long)buf);
 	return rc;
 }
@@ -104,14 +90,14 @@ struct dax_ranges {
 static int mapping_add(struct device *dev, void *data)
 {
 	struct dax_ranges *ranges = data;
-	u64 start, end;
+	s64 start, end;
 	int rc;
 
 	if (strncmp(dev_name(dev), "mapping", 7))
 		return 0;
-	rc = attr_read_u64(dev, "start", &start);
+	rc = attr_read_number(dev, "start", &start);
 	if (!rc)
-		rc = attr_read_u64(dev, "end", &end);
+		rc = attr_read_number(dev, "end", &end);
 	if (rc)
 		return rc;
 	if (ranges->nr == CDM_RANGES_MAX)
@@ -135,16 +121,16 @@ static int mapping_count(struct device *dev, void *data)
 static int ranges_read_attrs(struct device *dev, struct dax_ranges *ranges)
 {
 	unsigned int mappings = 0;
-	u64 start, size;
+	s64 start, size;
 	int rc;
 
 	device_for_each_child(dev, &mappings, mapping_count);
 	if (mappings > 1)
 		return device_for_each_child(dev, ranges, mapping_add);
 
-	rc = attr_read_u64(dev, "resource", &start);
+	rc = attr_read_number(dev, "resource", &start);
 	if (!rc)
-		rc = attr_read_u64(dev, "size", &size);
+		rc = attr_read_number(dev, "size", &size);
 	if (rc)
 		return rc;
 	if (!size)
@@ -156,7 +142,7 @@ static int ranges_read_attrs(struct device *dev, struct dax_ranges *ranges)
 static int ranges_read(struct device *dev, struct dax_ranges *ranges)
 {
 	int nr = cdm_dax_ranges_peek(dev, ranges->ranges, CDM_RANGES_MAX);
-	u64 start;
+	s64 start;
 	int rc;
 
 	ranges->nr = 0;
@@ -164,7 +150,7 @@ static int ranges_read(struct device *dev, struct dax_ranges *ranges)
 		return ranges_read_attrs(dev, ranges);
 	if (nr < 0)
 		return nr;
-	rc = attr_read_u64(dev, "resource", &start);
+	rc = attr_read_number(dev, "resource", &start);
 	if (!rc && start != ranges->ranges[0].start)
 		rc = -ENXIO;
 	ranges->nr = nr;
@@ -219,14 +205,15 @@ static struct cdm_region *claim_device(struct device *dev)
 {
 	struct cdm_region *region;
 	struct dax_ranges *ranges;
-	int rc, nid;
+	s64 nid;
+	int rc;
 
 	ranges = kzalloc(sizeof(*ranges), GFP_KERNEL);
 	if (!ranges)
 		return ERR_PTR(-ENOMEM);
 	rc = ranges_read(dev, ranges);
 	if (!rc)
-		rc = attr_read_int(dev, "target_node", &nid);
+		rc = attr_read_number(dev, "target_node", &nid);
 	if (!rc && nid < 0)
 		rc = -ENXIO;
 	region = rc ? ERR_PTR(rc) :

@@ -19,6 +19,15 @@ static ssize_t emit_pages(char *buf, u64 pages)
 	return sysfs_emit(buf, "%llu\n", pages << PAGE_SHIFT);
 }
 
+/* An attribute that is one sum over the blocks, in bytes. */
+#define USAGE_ATTR(name, field)						\
+static ssize_t name##_show(struct device *dev,				\
+			   struct device_attribute *attr, char *buf)	\
+{									\
+	return emit_pages(buf, usage_of(dev).field);			\
+}									\
+static DEVICE_ATTR_RO(name)
+
 static ssize_t dax_show(struct device *dev, struct device_attribute *attr,
 			char *buf)
 {
@@ -72,12 +81,7 @@ static ssize_t resource_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_ADMIN_RO(resource);
 
-static ssize_t size_show(struct device *dev, struct device_attribute *attr,
-			 char *buf)
-{
-	return emit_pages(buf, usage_of(dev).total);
-}
-static DEVICE_ATTR_RO(size);
+USAGE_ATTR(size, total);
 
 static ssize_t cut_show(struct device *dev, struct device_attribute *attr,
 			char *buf)
@@ -93,19 +97,8 @@ static ssize_t block_size_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(block_size);
 
-static ssize_t online_size_show(struct device *dev,
-				struct device_attribute *attr, char *buf)
-{
-	return emit_pages(buf, usage_of(dev).online);
-}
-static DEVICE_ATTR_RO(online_size);
-
-static ssize_t used_show(struct device *dev, struct device_attribute *attr,
-			 char *buf)
-{
-	return emit_pages(buf, usage_of(dev).used);
-}
-static DEVICE_ATTR_RO(used);
+USAGE_ATTR(online_size, online);
+USAGE_ATTR(used, used);
 
 static ssize_t available_show(struct device *dev, struct device_attribute *attr,
 			      char *buf)
@@ -118,19 +111,8 @@ static ssize_t available_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(available);
 
-static ssize_t draining_show(struct device *dev, struct device_attribute *attr,
-			     char *buf)
-{
-	return emit_pages(buf, usage_of(dev).draining);
-}
-static DEVICE_ATTR_RO(draining);
-
-static ssize_t retired_show(struct device *dev, struct device_attribute *attr,
-			    char *buf)
-{
-	return emit_pages(buf, usage_of(dev).retired);
-}
-static DEVICE_ATTR_RO(retired);
+USAGE_ATTR(draining, draining);
+USAGE_ATTR(retired, retired);
 
 static ssize_t memmap_ram_show(struct device *dev,
 			       struct device_attribute *attr, char *buf)
