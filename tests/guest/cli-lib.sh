@@ -111,7 +111,8 @@ victim()
 	: >"$name.out"
 	"$here/cli-victim" "$@" >"$name.out" &
 	pid=$!
-	wait_until 30 test -s "$name.out"
+	wait_until 30 eval "test -s $name.out || ! kill -0 $pid"
+	[[ -s $name.out ]] || fail "cli-victim $* did not start"
 	read -r addr length <"$name.out"
 }
 
