@@ -9,7 +9,7 @@ import subprocess
 import time
 import unittest
 
-from .base import Failure, host_packages, source_root
+from .base import Failure, host_packages, locked, source_root
 from .build import home_of
 
 # {program or file: package} for building cdm on this machine.
@@ -56,6 +56,11 @@ def must(command, environ, folder):
 
 def run_meson(home, flavour, results, matches):
     """Runs meson's tests whose names MATCHES accepts."""
+    with locked(home / "host.lock", waiting="another session tests this tree"):
+        run_meson_alone(home, flavour, results, matches)
+
+
+def run_meson_alone(home, flavour, results, matches):
     where = f"host {flavour}"
     began = time.monotonic()
     try:
