@@ -3,7 +3,6 @@
  * kernels: all
  * vm: --expander 512M
  * timeout: 60
- * quick: yes
  *
  * Taking a region offline: with pages in use, with one of them pinned, with a
  * time limit, kept up by an open file, cancelled, ended by a signal, by two at a

@@ -117,7 +117,8 @@ swap_on() {
 
 swap_off() {
 	swapoff /dev/zram0
-	echo 1 >/sys/block/zram0/reset
+	# udev looks at what is no swap any more.
+	wait_until 10 "zram0 is busy" eval 'echo 1 >/sys/block/zram0/reset'
 }
 
 # no_memory_blocks REGION: no memory block that the allocator could use, and no

@@ -137,7 +137,7 @@ static void changing_mappings(void)
 		content_write(memory + at, piece, rounds);
 		/* One mapping after another: mremap() takes no more than one. */
 		other = mremap(memory + at, piece, piece, MREMAP_MAYMOVE |
-			       MREMAP_DONTUNMAP);
+			       MREMAP_DONTUNMAP, NULL);
 		check(other != MAP_FAILED, "mremap: %m");
 		mprotect(other, piece / 2, PROT_READ);
 		content_check("after mremap", other, piece, rounds);
