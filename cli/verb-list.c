@@ -221,6 +221,8 @@ static int add_blocks(struct table *table, struct cdm_region *r)
 		row->region = cdm_region_get_name(r);
 		row->block = cdm_block_get_index(b);
 		row->start = cdm_block_get_start(b);
+		if (!row->start)	/* only root is told */
+			row->start = FIELD_ABSENT;
 		row->length = cdm_block_get_length(b);
 		row->role = cdm_role_get_name(role);
 		row->online = cdm_block_is_online(b);

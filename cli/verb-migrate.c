@@ -348,6 +348,8 @@ static enum exit_code check_usage(void)
 		error("--to is missing: where to? A region, or ram");
 	else if (!opts.nr_pids && !opts.nr_cgroups)
 		error("whose memory? Say --pid or --cgroup");
+	else if (opts.populate && !strcmp(opts.to, "ram"))
+		error("--populate makes pages on a region; with --to ram it means nothing");
 	else if (opts.nr_ranges && (opts.nr_cgroups || opts.nr_pids > 1))
 		error("--range means addresses of one process; say one --pid");
 	else
