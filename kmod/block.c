@@ -307,6 +307,7 @@ void cdm_blocks_depopulate(struct cdm_region *region)
 {
 	struct cdm_removal removal = {
 		.job.step = removal_step,
+		.job.is_drain = true,
 		.region = region,
 	};
 	unsigned int i;

@@ -14,6 +14,7 @@
  *                                  cdm_memory_failure()
  *   cdm_region.life      (rwsem)  the region is not going away
  *   cdm_region.admin     (mutex)  one change of level or drain at a time
+ *   regions_lock         (mutex)  the list of all regions, in region.c
  *   cdm_region.grow      (mutex)  one block gets its memory map at a time
  *   cpu and memory hotplug locks  taken by memremap_pages(), and by a drain
  *                                  that looks at the batches of all CPUs

@@ -239,6 +239,7 @@ static long drain_pass(struct cdm_region *region,
 {
 	struct cdm_drain drain = {
 		.job.step = drain_step,
+		.job.is_drain = true,
 		.job.has_deadline = limits->has_deadline,
 		.job.deadline = limits->deadline,
 		.region = region,
@@ -305,14 +306,18 @@ static int drain_until(struct cdm_region *region,
 {
 	unsigned int pause_ms = PAUSE_MIN_MS, idle_passes = 0;
 	unsigned long pause;
+	u64 missed = 0;
 	long got;
 
 	while (cdm_pages_used(region)) {
 		if (limits->interruptible && READ_ONCE(region->leaving))
 			return -ENODEV;
-		got = drain_pass(region, limits, no_memory);
+		got = drain_pass(region, limits, &missed);
 		if (got < 0 && got != -ENOMEM)
 			return got;
+		/* A pass that came too late to do anything says nothing. */
+		if (got > 0 || missed)
+			*no_memory = missed;
 		if (got > 0) {
 			*moved += got;
 			pause_ms = PAUSE_MIN_MS;
@@ -415,7 +420,7 @@ static int offline_locked(struct cdm_region *region, struct file *file,
 	stuck_count(region, &stuck);
 	result->out_left = stuck.left;
 	result->out_pinned = stuck.pinned;
-	result->out_busy = stuck.busy;
+	result->out_busy = stuck.busy - min(stuck.busy, result->out_no_memory);
 	if (rc != -ENODEV && !(keep && (rc == -ETIMEDOUT || rc == -EINTR)))
 		drain_give_up(region);
 	return rc;

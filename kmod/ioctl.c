@@ -25,6 +25,12 @@ static_assert(sizeof(struct cdm_residency) == 56);
 static_assert(sizeof(struct cdm_extent) == 24);
 static_assert(sizeof(struct cdm_blocks) == 32);
 static_assert(sizeof(struct cdm_block_info) == 48);
+static_assert(offsetof(struct cdm_online, length) == 16);
+static_assert(offsetof(struct cdm_offline, out_moved) == 16);
+static_assert(offsetof(struct cdm_migrate, addr) == 24);
+static_assert(offsetof(struct cdm_migrate, out_moved) == 48);
+static_assert(offsetof(struct cdm_residency, extents) == 32);
+static_assert(offsetof(struct cdm_blocks, out_total) == 24);
 static_assert(offsetof(struct cdm_migrate, out_unmapped) -
 	      offsetof(struct cdm_migrate, out_moved) ==
 	      CDM_UNMAPPED * sizeof(u64));

@@ -25,7 +25,9 @@ static unsigned int workers;
 module_param(workers, uint, 0644);
 MODULE_PARM_DESC(workers, "threads that move pages for one call; 0 for one per CPU, up to 8 (default)");
 
-static struct workqueue_struct *queue;
+/* Anybody may fill the one, so drains have another. */
+static struct workqueue_struct *call_queue;
+static struct workqueue_struct *drain_queue;
 
 /**
  * struct cdm_worker - one thread of a job
@@ -117,7 +119,8 @@ static struct cdm_worker *workers_new(struct cdm_job *job, unsigned int *nr)
 
 /**
  * cdm_job_run() - work until nothing is left
- * @job: @step, @has_deadline and @deadline are set, all else is set up here
+ * @job: @step, @has_deadline, @deadline and @is_drain are set, all else is set
+ *	up here
  * @nr: threads
  * @interruptible: a signal to the caller ends the work after the windows that
  *	are being worked on
@@ -128,6 +131,7 @@ static struct cdm_worker *workers_new(struct cdm_job *job, unsigned int *nr)
  */
 int cdm_job_run(struct cdm_job *job, unsigned int nr, bool interruptible)
 {
+	struct workqueue_struct *queue = job->is_drain ? drain_queue : call_queue;
 	struct cdm_worker *list;
 	unsigned int i;
 	int rc = 0;
@@ -152,19 +156,27 @@ int cdm_job_run(struct cdm_job *job, unsigned int nr, bool interruptible)
 }
 
 /**
- * cdm_job_init() - make the queue
+ * cdm_job_init() - make the queues
  *
  * Return: 0 or -ENOMEM.
  */
 int cdm_job_init(void)
 {
+	call_queue = alloc_workqueue("cdm", WQ_UNBOUND, num_possible_cpus());
+	if (!call_queue)
+		return -ENOMEM;
 	/* A drain may be what frees memory for somebody. */
-	queue = alloc_workqueue("cdm", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	return queue ? 0 : -ENOMEM;
+	drain_queue = alloc_workqueue("cdm_drain", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!drain_queue) {
+		destroy_workqueue(call_queue);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /** cdm_job_exit() - undo cdm_job_init(); nothing runs any more */
 void cdm_job_exit(void)
 {
-	destroy_workqueue(queue);
+	destroy_workqueue(drain_queue);
+	destroy_workqueue(call_queue);
 }

@@ -49,6 +49,7 @@ struct cdm_batch {
  * @lock: guards which window is next, and the results; for @step
  * @deadline: jiffies after which no new window is begun
  * @has_deadline: whether @deadline counts
+ * @is_drain: does not queue behind the calls of users
  * @stop: no new window is begun; set by cdm_job_run() or by @step
  * @nr_running: workers that have not ended
  * @done: completed by the last worker
@@ -58,6 +59,7 @@ struct cdm_job {
 	struct mutex lock;
 	unsigned long deadline;
 	bool has_deadline;
+	bool is_drain;
 	bool stop;
 	atomic_t nr_running;
 	struct completion done;

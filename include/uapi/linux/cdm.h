@@ -11,8 +11,9 @@
  *  - A struct begins with its size as the caller was compiled; the kernel
  *    accepts a smaller or larger struct as long as everything it does not know
  *    is zero. Outputs (out_*) are written up to the caller's size.
- *  - An unknown flag is EINVAL, and a call that fails with EINVAL, EPERM,
- *    EFAULT or E2BIG has changed nothing.
+ *  - An unknown flag is EINVAL, and a call that fails with EINVAL, EPERM or
+ *    E2BIG has changed nothing; nor has one that fails with EFAULT, unless the
+ *    struct could be read but the outputs could not be written.
  *  - ENODEV: the region has gone; close the file.
  *  - Lengths and addresses are bytes and must be multiples of the page size;
  *    counts are pages of the page size.
