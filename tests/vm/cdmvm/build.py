@@ -24,13 +24,23 @@ def home_of(source):
     return cache_root() / f"build-{name}"
 
 
+def make_home(source):
+    """Makes that folder, and drops those of source trees that are gone."""
+    home = home_of(source)
+    if not (home / "source").exists():
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "source").write_text(f"{source}\n", encoding="utf-8")
+        for note in cache_root().glob("build-*/source"):
+            if not os.path.isdir(note.read_text(encoding="utf-8").strip()):
+                shutil.rmtree(note.parent, ignore_errors=True)
+    return home
+
+
 class Build:
     def __init__(self, tree, source=None):
         self.tree = tree
         self.source = source or source_root()
-        self.home = home_of(self.source)
-        self.home.mkdir(exist_ok=True)
-        (self.home / "source").write_text(f"{self.source}\n", encoding="utf-8")
+        self.home = make_home(self.source)
 
     def lock(self):
         return locked(self.home / "lock", waiting="another session builds this tree")

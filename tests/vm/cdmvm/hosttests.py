@@ -10,7 +10,7 @@ import time
 import unittest
 
 from .base import Failure, host_packages, locked, source_root
-from .build import home_of
+from .build import make_home
 
 # {program or file: package} for building cdm on this machine.
 NEEDED = {
@@ -149,6 +149,4 @@ def flat(suite):
 
 def prepare():
     host_packages(NEEDED)
-    home = home_of(source_root())
-    home.mkdir(parents=True, exist_ok=True)
-    return home
+    return make_home(source_root())
