@@ -64,11 +64,8 @@ static int stuck_fail(struct offline *offline, int rc)
 	if (drain->pinned)
 		return cdm_fail(offline->ctx, -rc, "%s: %s pinned by somebody who could not be "
 				"found; the region is back in service", when, pages);
-	if (!who[0])
-		return cdm_fail(offline->ctx, -rc, "%s: %s were still to be moved; the region is "
-				"back in service", when, cdm_size_text(drain->left).text);
-	return cdm_fail(offline->ctx, -rc, "%s: %s still in use by %s; the region is back in "
-			"service", when, pages, who);
+	return cdm_fail(offline->ctx, -rc, "%s: %s were still to be moved; the region is back in "
+			"service", when, cdm_size_text(drain->left).text);
 }
 
 static int no_room_fail(struct offline *offline, struct cdm_region *region)
@@ -146,8 +143,11 @@ static int drain_region(struct offline *offline, struct cdm_region *region)
 		return fd;
 	rc = drain_slices(job, fd);
 	if (rc == -ETIMEDOUT || rc == -ECANCELED) {
-		/* while the drain is on, what is there is what is in the way */
-		if (job->drain.left)
+		/*
+		 * While the drain is on, what is there is what is in the way; unless it
+		 * was only slow.
+		 */
+		if (job->drain.pinned || job->drain.no_memory)
 			cdm_holders_read(offline->ctx, region, fd, &job->drain, &job->holders);
 		cdm_uapi_offline_cancel(offline->ctx, fd);
 		rc = stuck_fail(offline, rc);

@@ -168,12 +168,18 @@ int cdm_users_read(struct cdm_ctx *ctx, struct cdm_region *region, struct cdm_us
 
 /* --- who is in the way --- */
 
+/*
+ * All tries together: who gave a drain up does not want to wait for another one.
+ * Those that are left then are judged by what is true of the whole region.
+ */
+#define PROBE_MS	500
+
 struct holder_probe {
 	struct cdm_ctx *ctx;
 	int id;
 	int fd;
-	const struct cdm_drain *drain;
-	uint64_t moved;
+	struct cdm_drain *drain;
+	uint64_t deadline_ms;
 };
 
 /*
@@ -191,9 +197,13 @@ static enum cdm_hold probe_process(void *data, pid_t pid, struct tally *tally)
 		.addr = tally->first,
 	};
 	struct cdm_counts counts = { 0 }, sum = { 0 };
+	struct cdm_drain *drain = probe->drain;
 	uint64_t next;
 
-	while (move.addr < tally->end) {
+	/* no room in RAM: do not make it fuller just to know more */
+	if (drain->no_memory)
+		return drain->no_memory >= drain->pinned ? CDM_HOLD_NO_MEMORY : CDM_HOLD_PINNED;
+	while (move.addr < tally->end && cdm_now_ms() < probe->deadline_ms) {
 		move.length = tally->end - move.addr;
 		if (cdm_uapi_migrate(probe->ctx, probe->fd, &move, &counts, &next) < 0 ||
 		    next <= move.addr)
@@ -203,21 +213,22 @@ static enum cdm_hold probe_process(void *data, pid_t pid, struct tally *tally)
 		sum.no_space += counts.no_space;
 		move.addr = next;
 	}
-	probe->moved += sum.moved;
+	drain->moved += sum.moved;
+	drain->left -= MIN(drain->left, sum.moved);
 	tally->bytes -= MIN(tally->bytes, sum.moved);
 	if (sum.no_space > sum.busy)
 		return CDM_HOLD_NO_MEMORY;
 	if (sum.busy)
-		return probe->drain->pinned ? CDM_HOLD_PINNED : CDM_HOLD_BUSY;
+		return drain->pinned ? CDM_HOLD_PINNED : CDM_HOLD_BUSY;
 	return CDM_HOLD_USES;
 }
 
 int cdm_holders_read(struct cdm_ctx *ctx, struct cdm_region *region, int fd,
-		     const struct cdm_drain *drain, struct cdm_users **out)
+		     struct cdm_drain *drain, struct cdm_users **out)
 {
-	struct holder_probe probe = { ctx, region->id, fd, drain, 0 };
+	struct holder_probe probe = { ctx, region->id, fd, drain, cdm_now_ms() + PROBE_MS };
 	struct cdm_users *users = users_new();
-	uint64_t mapped = 0, left;
+	uint64_t mapped = 0;
 	int rc;
 
 	*out = NULL;
@@ -227,9 +238,9 @@ int cdm_holders_read(struct cdm_ctx *ctx, struct cdm_region *region, int fd,
 	for (unsigned int i = 0; i < users->nr; i++)
 		mapped += users->user[i].bytes;
 	/* what nobody maps is kept by the kernel; with hidden processes who knows */
-	left = drain->left - MIN(drain->left, probe.moved);
-	if (!rc && left > mapped && !users->hidden) {
-		struct cdm_user *kernel = users_add(users, 0, left - mapped, CDM_HOLD_KERNEL);
+	if (!rc && drain->left > mapped && !users->hidden) {
+		struct cdm_user *kernel = users_add(users, 0, drain->left - mapped,
+						    CDM_HOLD_KERNEL);
 
 		if (kernel)
 			cdm_copy(kernel->comm, sizeof(kernel->comm), "kernel");
@@ -243,24 +254,35 @@ int cdm_holders_read(struct cdm_ctx *ctx, struct cdm_region *region, int fd,
 	return 0;
 }
 
+/* The first that is in the way; the first of all if it cannot be told who is. */
+static struct cdm_user *users_first_holder(struct cdm_users *users)
+{
+	for (unsigned int i = 0; i < users->nr; i++)
+		if (users->user[i].hold != CDM_HOLD_USES)
+			return &users->user[i];
+	return users->user;
+}
+
 void cdm_users_describe(struct cdm_users *users, char *buf, size_t size)
 {
-	struct cdm_user *first = users->user;
-	char others[64] = "";
+	struct cdm_user *first = users_first_holder(users);
+	unsigned int others = 0;
+	char more[64] = "";
 
-	if (users->nr > 1)
-		snprintf(others, sizeof(others), " and %u other%s", users->nr - 1,
-			 users->nr > 2 ? "s" : "");
+	for (unsigned int i = 0; i < users->nr; i++)
+		others += &users->user[i] != first && users->user[i].hold == first->hold;
+	if (others)
+		snprintf(more, sizeof(more), " and %u other%s", others, others > 1 ? "s" : "");
 	if (first->hold == CDM_HOLD_KERNEL)
 		snprintf(buf, size, "the kernel (pipe, socket or I/O in flight; no process "
-			 "maps them)%s", others);
+			 "maps them)");
 	else
-		snprintf(buf, size, "pid %d (%s)%s", (int)first->pid, first->comm, others);
+		snprintf(buf, size, "pid %d (%s)%s", (int)first->pid, first->comm, more);
 }
 
 bool cdm_users_have_process(struct cdm_users *users)
 {
-	return users->user[0].hold != CDM_HOLD_KERNEL;
+	return users_first_holder(users)->hold != CDM_HOLD_KERNEL;
 }
 
 struct cdm_users *cdm_users_ref(struct cdm_users *users)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/proc.h"
+#include "lib/users.h"
 #include "test.h"
 
 static int set_up(void **state)
@@ -198,6 +199,54 @@ static void test_users(void **state)
 	cdm_users_unref(users);
 }
 
+/* What pid 8 has can be moved after all, the page of pid 7 is pinned. */
+static int ioctl_holders(int fd, unsigned long request, void *data)
+{
+	struct cdm_migrate *arg = data;
+
+	if (request != CDM_MIGRATE)
+		return ioctl_residency(fd, request, data);
+	assert_int_equal(arg->to, CDM_WHERE_RAM);
+	assert_int_equal(arg->from, 0);
+	arg->out_next = arg->addr + arg->length;
+	if (arg->pid == 8)
+		arg->out_moved = 3;
+	else
+		arg->out_busy = 1;
+	return 0;
+}
+
+static void test_holders(void **state)
+{
+	struct fake *fake = *state;
+	uint64_t page = fake->ctx->page_size;
+	struct cdm_drain drain = { .left = 6 * page, .pinned = 3 * page };
+	struct cdm_users *users;
+	struct cdm_user *user;
+	char text[128];
+
+	fake_processes(fake);
+	fake_remove(fake, "/proc/9");
+	fake->ctx->ioctl = ioctl_holders;
+	assert_int_equal(cdm_holders_read(fake->ctx, cdm_region_find_id(fake->ctx, 0), 0, &drain,
+					  &users), 0);
+	/* three were moved by the try, one is mapped, two are nobody's */
+	assert_int_equal(drain.left, 3 * page);
+	assert_int_equal(drain.moved, 3 * page);
+	user = cdm_user_get_first(users);
+	assert_int_equal(cdm_user_get_pid(user), 7);
+	assert_int_equal(cdm_user_get_hold(user), CDM_HOLD_PINNED);
+	assert_int_equal(cdm_user_get_bytes(user), 0x1000);
+	user = cdm_user_get_next(user);
+	assert_int_equal(cdm_user_get_pid(user), 0);
+	assert_int_equal(cdm_user_get_hold(user), CDM_HOLD_KERNEL);
+	assert_int_equal(cdm_user_get_bytes(user), 2 * page);
+	assert_null(cdm_user_get_next(user));
+	cdm_users_describe(users, text, sizeof(text));
+	assert_string_equal(text, "pid 7 (prog7)");
+	cdm_users_unref(users);
+}
+
 static bool found(struct cdm_check *check, const char *id)
 {
 	struct cdm_finding *finding;
@@ -286,6 +335,7 @@ int main(void)
 		test(test_process),
 		test(test_process_without_module),
 		test(test_users),
+		test(test_holders),
 		test(test_check_of_a_bad_machine),
 		test(test_check_of_a_good_machine),
 	};
