@@ -19,9 +19,14 @@
 #include "migrate.h"
 #include "trace.h"
 
-/* RAM that a drain leaves to everybody else, so that nobody runs out of it. */
-#define RAM_RESERVE_MIN_BYTES	(32UL << 20)
-#define RAM_RESERVE_SHIFT	6		/* 1/64 of all RAM */
+/*
+ * RAM that a drain leaves to everybody else, so that nobody runs out of it: a
+ * sixteenth, within these bounds. With 36 of 1280 MiB left, programs that merely
+ * read their own text again woke the out-of-memory killer.
+ */
+#define RAM_RESERVE_SHIFT	4
+#define RAM_RESERVE_MIN_BYTES	(64UL << 20)
+#define RAM_RESERVE_MAX_BYTES	(1UL << 30)
 
 #define PAUSE_MIN_MS		1U
 #define PAUSE_MAX_MS		100U
@@ -79,8 +84,9 @@ struct cdm_stuck {
  */
 static bool ram_has_room(void)
 {
-	unsigned long reserve = max(RAM_RESERVE_MIN_BYTES >> PAGE_SHIFT,
-				    totalram_pages() >> RAM_RESERVE_SHIFT);
+	unsigned long reserve = clamp(totalram_pages() >> RAM_RESERVE_SHIFT,
+				      RAM_RESERVE_MIN_BYTES >> PAGE_SHIFT,
+				      RAM_RESERVE_MAX_BYTES >> PAGE_SHIFT);
 	long available = si_mem_available();
 	long need = reserve + cdm_job_workers(0, true) * CDM_WINDOW_PAGES;
 

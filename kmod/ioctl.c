@@ -56,9 +56,9 @@ union cdm_arg {
  * @min_size: of its struct in the first kernel that had it
  * @flags: those it knows
  * @cap: capability it needs in the initial user namespace, or -1
- * @unheld: does not need the region to stay, so it does not hold up its
- *	leaving; only such a call may touch user memory, whose owner can make a
- *	fault last
+ * @unheld: does not need the region to stay, or sees to that itself; only such
+ *	a call may touch user memory, whose owner can make a fault last, or let
+ *	go of the last reference to an address space
  * @handler: the argument is in and out; called with cdm_region.life held,
  *	unless @unheld
  */
@@ -161,6 +161,22 @@ static int migrate_check(const struct cdm_region *region,
 	return range_check(migrate->addr, migrate->length);
 }
 
+/* Keep a region from leaving until up_read(&region->life). */
+static int region_hold(struct cdm_region *region)
+{
+	int rc;
+
+	if (READ_ONCE(region->leaving))
+		return -ENODEV;
+	rc = down_read_killable(&region->life);
+	if (rc)
+		return rc;
+	if (region->state != CDM_GONE)
+		return 0;
+	up_read(&region->life);
+	return -ENODEV;
+}
+
 static int call_migrate(struct cdm_region *region, struct file *file,
 			union cdm_arg *arg)
 {
@@ -184,9 +200,13 @@ static int call_migrate(struct cdm_region *region, struct file *file,
 	rc = mm_get(migrate->pid, &move.mm);
 	if (rc)
 		return rc;
-	rc = cdm_move_range(&move);
-	/* The process may have ended, and ending it all here would take time. */
-	mmput_async(move.mm);
+	rc = region_hold(region);
+	if (!rc) {
+		rc = cdm_move_range(&move);
+		up_read(&region->life);
+	}
+	/* Perhaps the last reference: what that takes, the region does not wait for. */
+	mmput(move.mm);
 
 	migrate->out_next = move.next;
 	for (i = 0; i < CDM_NR_RESULTS; i++)
@@ -286,10 +306,11 @@ static int call_blocks(struct cdm_region *region, struct file *file,
 		.handler = fn,						\
 	}
 
-#define UNHELD_CALL(nr, type, fn)					\
+#define UNHELD_CALL(nr, type, known_flags, fn)				\
 	[_IOC_NR(nr)] = {						\
 		.size = sizeof(struct type),				\
 		.min_size = sizeof(struct type),			\
+		.flags = known_flags,					\
 		.cap = -1,						\
 		.unheld = true,						\
 		.handler = fn,						\
@@ -300,10 +321,10 @@ static const struct cdm_call calls[] = {
 	     call_online),
 	CALL(CDM_OFFLINE, cdm_offline, CDM_OFFLINE_KEEP | CDM_OFFLINE_CANCEL,
 	     CAP_SYS_ADMIN, call_offline),
-	CALL(CDM_MIGRATE, cdm_migrate, CDM_MIGRATE_POPULATE |
-	     CDM_MIGRATE_SHARED | CDM_MIGRATE_DRY_RUN, -1, call_migrate),
-	UNHELD_CALL(CDM_RESIDENCY, cdm_residency, call_residency),
-	UNHELD_CALL(CDM_BLOCKS, cdm_blocks, call_blocks),
+	UNHELD_CALL(CDM_MIGRATE, cdm_migrate, CDM_MIGRATE_POPULATE |
+		    CDM_MIGRATE_SHARED | CDM_MIGRATE_DRY_RUN, call_migrate),
+	UNHELD_CALL(CDM_RESIDENCY, cdm_residency, 0, call_residency),
+	UNHELD_CALL(CDM_BLOCKS, cdm_blocks, 0, call_blocks),
 };
 
 static int arg_read(const struct cdm_call *call, void __user *user,
@@ -331,13 +352,10 @@ static int call_run(const struct cdm_call *call, struct cdm_region *region,
 		return -ENODEV;
 	if (call->unheld)
 		return call->handler(region, file, arg);
-	rc = down_read_killable(&region->life);
+	rc = region_hold(region);
 	if (rc)
 		return rc;
-	if (region->state == CDM_GONE)
-		rc = -ENODEV;
-	else
-		rc = call->handler(region, file, arg);
+	rc = call->handler(region, file, arg);
 	up_read(&region->life);
 	return rc;
 }
