@@ -34,6 +34,7 @@
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/range.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
@@ -119,6 +120,8 @@ struct cdm_block {
  * @blocks: all blocks, in the order of their addresses within the ranges
  * @link: in the list of all regions that is searched by pfn, see
  *	cdm_region_id_of_pfn()
+ * @cxl_region: the CXL region it is made of, NULL if none
+ * @cxl_nb: hears of endpoints that go, see cxl.c
  * @life: read: a call works on the region; write: the region leaves
  * @leaving: set before @life is taken for write, so that calls end soon
  * @admin: guards @state, @isolation, @online_pages, @memmap_on_block, @drainer,
@@ -153,6 +156,9 @@ struct cdm_region {
 	unsigned int nr_blocks;
 	struct cdm_block *blocks;
 	struct list_head link;
+
+	struct device *cxl_region;
+	struct notifier_block cxl_nb;
 
 	struct rw_semaphore life;
 	bool leaving;
@@ -201,10 +207,16 @@ struct cdm_usage {
 };
 
 /* dax.c */
+int cdm_attr_read(struct device *dev, const char *name, char *buf);
 int cdm_dax_init(void);
 void cdm_dax_exit(void);
 
+/* cxl.c */
+int cdm_cxl_watch(struct cdm_region *region);
+void cdm_cxl_unwatch(struct cdm_region *region);
+
 /* region.c */
+void cdm_region_vacate(struct cdm_region *region);
 int cdm_region_init(void);
 void cdm_region_exit(void);
 struct cdm_region *cdm_region_add(struct device *parent,

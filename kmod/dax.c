@@ -29,12 +29,19 @@ static struct dax_device_driver cdm_dax_driver;
  */
 static DEFINE_XARRAY(claims);
 
-/*
- * Ranges and node of a device stand in attributes of its own, which are ABI,
- * while struct dev_dax is private and changes. So the attributes are read the
- * way sysfs reads them.
+/**
+ * cdm_attr_read() - read an attribute of a device the way sysfs does
+ * @dev: the device
+ * @name: the attribute, of the device's type
+ * @buf: one page, for a text with its end marked
+ *
+ * Ranges and node of a dax device, and the targets of a CXL region, stand in
+ * attributes, which are ABI, while their structs are private and change.
+ *
+ * Context: what the attribute's show method needs.
+ * Return: 0, -ENOENT, or what the show method said.
  */
-static int attr_read(struct device *dev, const char *name, char *buf)
+int cdm_attr_read(struct device *dev, const char *name, char *buf)
 {
 	const struct attribute_group *const *group;
 	struct attribute **attr;
@@ -69,7 +76,7 @@ static int attr_read_number(struct device *dev, const char *name, s64 *value)
 
 	if (!buf)
 		return -ENOMEM;
-	rc = attr_read(dev, name, buf);
+	rc = cdm_attr_read(dev, name, buf);
 	if (!rc)
 		rc = kstrtoll(strim(buf), 0, value);
 	free_page((unsigned long)buf);

@@ -370,11 +370,16 @@ struct cdm_region *cdm_region_add(struct device *parent,
 	list_add_tail_rcu(&region->link, &regions);
 	mutex_unlock(&regions_lock);
 
-	rc = cdev_device_add(&region->cdev, &region->dev);
+	rc = cdm_cxl_watch(region);
 	if (rc)
 		goto err_unlink;
+	rc = cdev_device_add(&region->cdev, &region->dev);
+	if (rc)
+		goto err_unwatch;
 	return region;
 
+err_unwatch:
+	cdm_cxl_unwatch(region);
 err_unlink:
 	mutex_lock(&regions_lock);
 	list_del_rcu(&region->link);
@@ -388,6 +393,22 @@ err_put:
 }
 
 /**
+ * cdm_region_vacate() - bring everything back, the dax device is about to go
+ * @region: the region; calls get -ENODEV from now on, until it is removed
+ *
+ * Context: may sleep for long; takes cdm_region.admin.
+ */
+void cdm_region_vacate(struct cdm_region *region)
+{
+	WRITE_ONCE(region->leaving, true);
+	wake_up_all(&region->progress);
+	mutex_lock(&region->admin);
+	if (region->state != CDM_GONE)
+		cdm_region_evacuate(region);
+	mutex_unlock(&region->admin);
+}
+
+/**
  * cdm_region_remove() - bring everything back and let the dax device go
  * @region: from cdm_region_add()
  *
@@ -398,6 +419,7 @@ err_put:
  */
 void cdm_region_remove(struct cdm_region *region)
 {
+	cdm_cxl_unwatch(region);
 	WRITE_ONCE(region->leaving, true);
 	wake_up_all(&region->progress);
 	down_write(&region->life);

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cdm: leaving before the CXL core stops decoding.
+ *
+ * When an expander goes, the CXL core resets the decoders of its regions and
+ * only then releases the region's driver (cxl_region_detach()), so in remove()
+ * the memory can not be read any more. What comes before is the unbinding of the
+ * expander's endpoint port, and the bus tells of it: that is when the region is
+ * drained. Knows nothing of pages.
+ */
+#include <linux/device.h>
+#include <linux/notifier.h>
+#include <linux/slab.h>
+
+#include "cdm.h"
+
+#define TARGETS_MAX	16
+
+/**
+ * struct cxl_search - is a decoder among the children of a port?
+ * @name: the decoder
+ * @found: the answer
+ */
+struct cxl_search {
+	const char *name;
+	bool found;
+};
+
+static int search_child(struct device *dev, void *data)
+{
+	struct cxl_search *search = data;
+
+	search->found |= !strcmp(dev_name(dev), search->name);
+	return search->found;
+}
+
+/* Is one of the targets of the CXL region a decoder of this endpoint? */
+static bool endpoint_serves(struct device *endpoint, struct device *cxl_region)
+{
+	char *buf = (char *)get_zeroed_page(GFP_KERNEL), name[16];
+	struct cxl_search search = { .name = buf };
+	unsigned int i;
+
+	/* Without an answer it is safer to drain. */
+	if (!buf)
+		return true;
+	for (i = 0; i < TARGETS_MAX && !search.found; i++) {
+		snprintf(name, sizeof(name), "target%u", i);
+		if (cdm_attr_read(cxl_region, name, buf))
+			break;
+		search.name = strim(buf);
+		if (*search.name)
+			device_for_each_child(endpoint, &search, search_child);
+	}
+	free_page((unsigned long)buf);
+	return search.found;
+}
+
+static int cxl_notify(struct notifier_block *nb, unsigned long action,
+		      void *data)
+{
+	struct cdm_region *region = container_of(nb, struct cdm_region, cxl_nb);
+	struct device *dev = data;
+
+	if (action == BUS_NOTIFY_UNBIND_DRIVER &&
+	    !strncmp(dev_name(dev), "endpoint", 8) &&
+	    endpoint_serves(dev, region->cxl_region))
+		cdm_region_vacate(region);
+	return NOTIFY_DONE;
+}
+
+/**
+ * cdm_cxl_watch() - drain a region before its expander goes
+ * @region: being added; nothing is done if it does not belong to a CXL region
+ *
+ * Context: may sleep.
+ * Return: 0, or what bus_register_notifier() said.
+ */
+int cdm_cxl_watch(struct cdm_region *region)
+{
+	struct device *dev = region->dev.parent;
+	int rc;
+
+	while (dev && !(dev->bus && !strcmp(dev->bus->name, "cxl") &&
+			!strncmp(dev_name(dev), "region", 6)))
+		dev = dev->parent;
+	if (!dev)
+		return 0;
+
+	region->cxl_nb.notifier_call = cxl_notify;
+	region->cxl_region = get_device(dev);
+	rc = bus_register_notifier(dev->bus, &region->cxl_nb);
+	if (rc) {
+		put_device(dev);
+		region->cxl_region = NULL;
+	}
+	return rc;
+}
+
+/**
+ * cdm_cxl_unwatch() - undo cdm_cxl_watch()
+ * @region: the region
+ *
+ * Context: may sleep; waits for a drain that the notifier has begun, so call
+ * without locks of the region.
+ */
+void cdm_cxl_unwatch(struct cdm_region *region)
+{
+	if (!region->cxl_region)
+		return;
+	bus_unregister_notifier(region->cxl_region->bus, &region->cxl_nb);
+	put_device(region->cxl_region);
+	region->cxl_region = NULL;
+}
