@@ -20,7 +20,7 @@
 
 static_assert(sizeof(struct cdm_online) == 32);
 static_assert(sizeof(struct cdm_offline) == 56);
-static_assert(sizeof(struct cdm_migrate) == 152);
+static_assert(sizeof(struct cdm_migrate) == 168);
 static_assert(sizeof(struct cdm_residency) == 56);
 static_assert(sizeof(struct cdm_extent) == 24);
 static_assert(sizeof(struct cdm_blocks) == 32);
@@ -34,6 +34,9 @@ static_assert(offsetof(struct cdm_blocks, out_total) == 24);
 static_assert(offsetof(struct cdm_migrate, out_unmapped) -
 	      offsetof(struct cdm_migrate, out_moved) ==
 	      CDM_UNMAPPED * sizeof(u64));
+static_assert(offsetof(struct cdm_migrate, out_split) -
+	      offsetof(struct cdm_migrate, out_moved) ==
+	      CDM_SPLIT * sizeof(u64));
 
 /**
  * union cdm_arg - the argument of any ioctl
@@ -246,6 +249,7 @@ static int call_residency(struct cdm_region *region, struct file *file,
 	struct cdm_survey survey = {
 		.next = residency->addr,
 		.end = residency->addr + residency->length,
+		.huge = residency->flags & CDM_RESIDENCY_HUGE,
 	};
 	int rc;
 
@@ -306,10 +310,10 @@ static int call_blocks(struct cdm_region *region, struct file *file,
 		.handler = fn,						\
 	}
 
-#define UNHELD_CALL(nr, type, known_flags, fn)				\
+#define UNHELD_CALL(nr, type, last, known_flags, fn)			\
 	[_IOC_NR(nr)] = {						\
 		.size = sizeof(struct type),				\
-		.min_size = sizeof(struct type),			\
+		.min_size = offsetofend(struct type, last),		\
 		.flags = known_flags,					\
 		.cap = -1,						\
 		.unheld = true,						\
@@ -321,10 +325,11 @@ static const struct cdm_call calls[] = {
 	     call_online),
 	CALL(CDM_OFFLINE, cdm_offline, CDM_OFFLINE_KEEP | CDM_OFFLINE_CANCEL,
 	     CAP_SYS_ADMIN, call_offline),
-	UNHELD_CALL(CDM_MIGRATE, cdm_migrate, CDM_MIGRATE_POPULATE |
+	UNHELD_CALL(CDM_MIGRATE, cdm_migrate, out_unmapped, CDM_MIGRATE_POPULATE |
 		    CDM_MIGRATE_SHARED | CDM_MIGRATE_DRY_RUN, call_migrate),
-	UNHELD_CALL(CDM_RESIDENCY, cdm_residency, 0, call_residency),
-	UNHELD_CALL(CDM_BLOCKS, cdm_blocks, 0, call_blocks),
+	UNHELD_CALL(CDM_RESIDENCY, cdm_residency, pad, CDM_RESIDENCY_HUGE,
+		    call_residency),
+	UNHELD_CALL(CDM_BLOCKS, cdm_blocks, out_nr_blocks, 0, call_blocks),
 };
 
 static int arg_read(const struct cdm_call *call, void __user *user,

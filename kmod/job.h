@@ -14,10 +14,12 @@
  * struct cdm_spot - where one page is and whether it can move
  * @where: id of a region, or CDM_WHERE_*
  * @kind: enum cdm_kind
+ * @huge: mapped as part of a huge page
  */
 struct cdm_spot {
 	s16 where;
 	u8 kind;
+	bool huge;
 };
 
 /**

@@ -155,24 +155,28 @@ static void batch_copy(struct cdm_batch *batch, unsigned long nr,
 	}
 }
 
+/* @spots: what stood where, NULL if that was not looked at. */
 static void batch_count(const struct cdm_batch *batch, unsigned long nr,
-			u64 *counts)
+			const struct cdm_spot *spots, u64 *counts)
 {
 	unsigned long i;
 
 	for (i = 0; i < nr; i++) {
-		if (!(batch->src[i] & MIGRATE_PFN_MIGRATE) || !batch->dst[i])
+		if (!(batch->src[i] & MIGRATE_PFN_MIGRATE) || !batch->dst[i]) {
 			counts[batch->why[i]]++;
-		else if (batch->had_page[i])
+		} else if (batch->had_page[i]) {
 			counts[CDM_MOVED]++;
-		else
+			counts[CDM_SPLIT] += spots && spots[i].huge;
+		} else {
 			counts[CDM_POPULATED]++;
+		}
 	}
 }
 
 static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long end,
-		     struct cdm_batch *batch, u64 *counts)
+		     const struct cdm_spot *spots, struct cdm_batch *batch,
+		     u64 *counts)
 {
 	unsigned long nr = (end - start) >> PAGE_SHIFT;
 	unsigned long room = reserve(batch, move->to, nr);
@@ -209,7 +213,7 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		batch_copy(batch, args.npages, move->to,
 			   move->flags & CDM_MIGRATE_POPULATE);
 		migrate_vma_pages(&args);
-		batch_count(batch, args.npages, counts);
+		batch_count(batch, args.npages, spots, counts);
 		counts[CDM_BUSY] += room - args.npages;
 		migrate_vma_finalize(&args);
 	}
@@ -289,7 +293,8 @@ static void move_window(struct cdm_move *move, struct vm_area_struct *vma,
 			counts[result]++;
 		if (run)
 			move_run(move, vma, start + ((i - run) << PAGE_SHIFT),
-				 start + (i << PAGE_SHIFT), batch, counts);
+				 start + (i << PAGE_SHIFT),
+				 &batch->spots[i - run], batch, counts);
 		run = 0;
 	}
 }
@@ -489,7 +494,7 @@ void cdm_evict_pfns(unsigned long pfn, unsigned long nr,
 	migrate_device_range(batch->src, pfn, room);
 	batch_copy(batch, room, NULL, false);
 	migrate_device_pages(batch->src, batch->dst, room);
-	batch_count(batch, room, counts);
+	batch_count(batch, room, NULL, counts);
 	migrate_device_finalize(batch->src, batch->dst, room);
 	unreserve(batch, NULL);
 }

@@ -24,6 +24,8 @@ enum cdm_result {
 	CDM_NO_SPACE,
 	CDM_RETIRED,
 	CDM_UNMAPPED,
+	CDM_WHOLE,		/* these two count pages that CDM_MOVED counts */
+	CDM_SPLIT,
 	CDM_NR_RESULTS,
 	CDM_WANTED,		/* not a result yet: try to move it */
 };

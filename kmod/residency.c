@@ -15,12 +15,13 @@
 
 /* Add to the last extent or begin a new one. Return: false if there is no room. */
 static bool extent_add(struct cdm_survey *survey, unsigned long addr,
-		       unsigned long length, s32 where)
+		       unsigned long length, s32 where, u32 flags)
 {
 	struct cdm_extent *last = survey->nr ? &survey->extents[survey->nr - 1]
 					     : NULL;
 
-	if (last && last->where == where && last->addr + last->length == addr) {
+	if (last && last->where == where && last->flags == flags &&
+	    last->addr + last->length == addr) {
 		last->length += length;
 		return true;
 	}
@@ -30,6 +31,7 @@ static bool extent_add(struct cdm_survey *survey, unsigned long addr,
 		.addr = addr,
 		.length = length,
 		.where = where,
+		.flags = flags,
 	};
 	return true;
 }
@@ -42,7 +44,10 @@ static bool survey_window(struct cdm_survey *survey, struct vm_area_struct *vma,
 
 	cdm_walk_window(vma, survey->next, end, spots);
 	for (i = 0; i < nr; i++) {
-		if (!extent_add(survey, survey->next, PAGE_SIZE, spots[i].where))
+		u32 flags = survey->huge && spots[i].huge ? CDM_EXTENT_HUGE : 0;
+
+		if (!extent_add(survey, survey->next, PAGE_SIZE, spots[i].where,
+				flags))
 			return false;
 		survey->next += PAGE_SIZE;
 	}
@@ -64,7 +69,7 @@ static bool survey_step(struct cdm_survey *survey, struct cdm_spot *spots)
 	gap = cdm_walk_gap(survey->mm, survey->next, limit);
 	if (gap > survey->next) {
 		if (!extent_add(survey, survey->next, gap - survey->next,
-				CDM_WHERE_NONE))
+				CDM_WHERE_NONE, 0))
 			return false;
 		survey->next = gap;
 	}

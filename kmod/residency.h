@@ -15,6 +15,7 @@
  * @extents: room for the result
  * @max: entries in @extents
  * @nr: entries in use
+ * @huge: tell huge pages from others
  */
 struct cdm_survey {
 	struct mm_struct *mm;
@@ -23,6 +24,7 @@ struct cdm_survey {
 	struct cdm_extent *extents;
 	unsigned int max;
 	unsigned int nr;
+	bool huge;
 };
 
 int cdm_survey(struct cdm_survey *survey, unsigned long deadline);

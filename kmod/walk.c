@@ -82,6 +82,7 @@ static struct cdm_spot page_spot(struct vm_area_struct *vma, unsigned long pfn,
 	struct cdm_spot spot = {
 		.where = id < 0 ? CDM_WHERE_RAM : id,
 		.kind = CDM_KIND_PAGE,
+		.huge = huge_pmd,
 	};
 	struct folio *folio = page_folio(pfn_to_page(pfn));
 

@@ -51,7 +51,7 @@ static const struct call calls[] = {
 	{ "CDM_ONLINE", CDM_ONLINE, sizeof(struct cdm_online), 1, EALREADY },
 	{ "CDM_OFFLINE", CDM_OFFLINE, sizeof(struct cdm_offline), 3, 0 },
 	{ "CDM_MIGRATE", CDM_MIGRATE, sizeof(struct cdm_migrate), 7, 0 },
-	{ "CDM_RESIDENCY", CDM_RESIDENCY, sizeof(struct cdm_residency), 0, 0 },
+	{ "CDM_RESIDENCY", CDM_RESIDENCY, sizeof(struct cdm_residency), 1, 0 },
 	{ "CDM_BLOCKS", CDM_BLOCKS, sizeof(struct cdm_blocks), 0, 0 },
 };
 

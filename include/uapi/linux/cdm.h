@@ -86,8 +86,16 @@ enum cdm_role {
  * @out_length: bytes that are in use now
  *
  * Needs CAP_SYS_ADMIN. Blocks get their struct pages when they are first
- * needed, so this takes no time and no memory. EALREADY: the region has that
- * level and length already. EBUSY: it has another, or it is being drained.
+ * needed, so this takes no time and no memory; blocks of CDM_ISOLATION_SHARED get
+ * them at once. EALREADY: the region has that level and length already. EBUSY:
+ * it has another, or it is being drained.
+ *
+ * For CDM_ISOLATION_RESERVED and CDM_ISOLATION_SHARED, which are memory of the
+ * kernel's node: EXDEV: the node can not be both, in everybody's reach and out
+ * of it: it has reserved memory already, or memory that is not (another region's,
+ * or another driver's). EUSERS: another driver has the hook that withholds pages
+ * while memory goes online (virtio-mem, Hyper-V or Xen balloons). ERANGE: the
+ * region's blocks are not whole memory blocks of the kernel.
  */
 struct cdm_online {
 	__u32 size;
@@ -98,7 +106,10 @@ struct cdm_online {
 	__aligned_u64 out_length;
 };
 
-/** Keep the memory map (struct page) of a block in the block itself. */
+/**
+ * Keep the memory map (struct page) of a block in the block itself;
+ * CDM_ISOLATION_PRIVATE only, EOPNOTSUPP with another level.
+ */
 #define CDM_ONLINE_MEMMAP_ON_BLOCK	(1U << 0)
 
 /**
@@ -163,6 +174,11 @@ struct cdm_offline {
  * @out_no_space: pages that stayed because @to had no room
  * @out_retired: pages that could not be read and are being retired
  * @out_unmapped: pages of the range that no mapping covers
+ * @out_whole: of @out_moved, pages that moved as part of a huge page which is
+ *	huge at @to as well
+ * @out_split: of @out_moved, pages of huge pages that became small ones: @to is
+ *	CDM_ISOLATION_PRIVATE, this kernel can not move them whole, or there was no
+ *	huge page to be had
  *
  * Everything in [@addr, @out_next) is counted once, so the counts from
  * @out_moved to @out_unmapped add up to its length.
@@ -195,6 +211,8 @@ struct cdm_migrate {
 	__aligned_u64 out_no_space;
 	__aligned_u64 out_retired;
 	__aligned_u64 out_unmapped;
+	__aligned_u64 out_whole;
+	__aligned_u64 out_split;
 };
 
 /** Make pages where anonymous memory has none yet; @to must be the region. */
@@ -211,19 +229,22 @@ struct cdm_migrate {
  * @addr: first byte
  * @length: bytes
  * @where: id of a region, or CDM_WHERE_RAM, _NONE, _SWAP or _OTHER
- * @pad: zero
+ * @flags: CDM_EXTENT_*; zero unless asked for with CDM_RESIDENCY_HUGE
  */
 struct cdm_extent {
 	__aligned_u64 addr;
 	__aligned_u64 length;
 	__s32 where;
-	__u32 pad;
+	__u32 flags;
 };
+
+/** The pages are mapped as huge pages. */
+#define CDM_EXTENT_HUGE			(1U << 0)
 
 /**
  * struct cdm_residency - CDM_RESIDENCY: where the pages of a range are
  * @size: sizeof(struct cdm_residency)
- * @flags: zero
+ * @flags: CDM_RESIDENCY_*
  * @pid: as in struct cdm_migrate, with the same permissions
  * @nr_extents: room in @extents, 1 to CDM_EXTENTS_MAX
  * @addr: first byte
@@ -247,6 +268,9 @@ struct cdm_residency {
 	__u32 pad;
 };
 
+/** Say which pages are huge; begin a new extent where that changes. */
+#define CDM_RESIDENCY_HUGE		(1U << 0)
+
 #define CDM_EXTENTS_MAX			65536
 
 /**
@@ -255,7 +279,8 @@ struct cdm_residency {
  * @length: bytes
  * @role: enum cdm_role
  * @flags: CDM_BLOCK_*
- * @total: pages that can be handed out (0 while the block is idle)
+ * @total: pages that can be handed out (0 while the block is idle); of a block of
+ *	CDM_ROLE_SYSTEM all that are not retired
  * @used: of those, pages that somebody owns
  * @retired: pages out of use for ever
  */
@@ -275,6 +300,9 @@ struct cdm_block_info {
 #define CDM_BLOCK_DRAINING		(1U << 1)
 /** Its memory map is in the block itself. */
 #define CDM_BLOCK_MEMMAP		(1U << 2)
+/** Mask and shift of the block's level, enum cdm_isolation; 0 while held. */
+#define CDM_BLOCK_ISOLATION		(7U << 8)
+#define CDM_BLOCK_ISOLATION_SHIFT	8
 
 /**
  * struct cdm_blocks - CDM_BLOCKS: the blocks of a region
@@ -298,6 +326,56 @@ struct cdm_blocks {
 
 #define CDM_BLOCKS_MAX			4096
 
+/**
+ * struct cdm_set_isolation - CDM_SET_ISOLATION: change the level of a region
+ * @size: sizeof(struct cdm_set_isolation)
+ * @flags: CDM_SET_ISOLATION_*
+ * @isolation: the level, enum cdm_isolation
+ * @pad: zero
+ * @length: bytes that shall have the level, a multiple of the block size; 0 for
+ *	all that is online. Blocks that have it already count; the others keep
+ *	their level
+ * @timeout_ms: give up after this long; 0 for no limit
+ * @out_length: bytes that have the level now
+ * @out_moved: pages moved out of the way by this call
+ * @out_left: pages still in the way
+ * @out_pinned: of those, pages that something holds a reference to
+ * @out_busy: of those, pages that were locked or in transit at the last try
+ * @out_no_memory: of those, pages for which there was no room at the last try
+ *
+ * Needs CAP_SYS_ADMIN. Goes block by block, the emptiest first: a block's pages
+ * move to blocks of the region that have the new level or keep the old one, or to
+ * RAM; then the block gets its new level. Pages of the other blocks are handed
+ * out all the time. When the time runs out (ETIMEDOUT), a signal comes (EINTR) or a
+ * block can not get its level, blocks that were changed get their old level
+ * back, except with CDM_SET_ISOLATION_KEEP: then the change goes on with the
+ * next CDM_SET_ISOLATION of this file; CDM_SET_ISOLATION_CANCEL or its close
+ * brings the old levels back. Where that does not succeed, @out_length and the
+ * region's attributes say what there is. EALREADY: it is so already. EBUSY: the
+ * region is held or being drained, or another file changes it. EXDEV, EUSERS and
+ * ERANGE as in struct cdm_online; EXDEV if parts of the region would have to be
+ * reserved and shared at the same time.
+ */
+struct cdm_set_isolation {
+	__u32 size;
+	__u32 flags;
+	__u32 isolation;
+	__u32 pad;
+	__aligned_u64 length;
+	__aligned_u64 timeout_ms;
+	__aligned_u64 out_length;
+	__aligned_u64 out_moved;
+	__aligned_u64 out_left;
+	__aligned_u64 out_pinned;
+	__aligned_u64 out_busy;
+	__aligned_u64 out_no_memory;
+};
+
+/** When the time runs out, go on with the next call of this file. */
+#define CDM_SET_ISOLATION_KEEP		(1U << 0)
+/** End the change that this file has begun: bring the old levels back. */
+#define CDM_SET_ISOLATION_CANCEL	(1U << 1)
+
 #define CDM_IOCTL_TYPE			0xCD
 
 #define CDM_ONLINE		_IO(CDM_IOCTL_TYPE, 0x00)
@@ -305,6 +383,7 @@ struct cdm_blocks {
 #define CDM_MIGRATE		_IO(CDM_IOCTL_TYPE, 0x02)
 #define CDM_RESIDENCY		_IO(CDM_IOCTL_TYPE, 0x03)
 #define CDM_BLOCKS		_IO(CDM_IOCTL_TYPE, 0x04)
+#define CDM_SET_ISOLATION	_IO(CDM_IOCTL_TYPE, 0x05)
 
 /*
  * uevents of a region: ACTION=add and remove as for any device, and
@@ -318,5 +397,8 @@ struct cdm_blocks {
 						 * CDM_NO_MEMORY in pages */
 #define CDM_EVENT_RESUME	"resume"	/* a drain was given up */
 #define CDM_EVENT_RETIRE	"retire"	/* CDM_PFN is bad */
+#define CDM_EVENT_ISOLATION	"isolation"	/* the level was changed;
+						 * CDM_ISOLATION says which it
+						 * is now, or "mixed" */
 
 #endif /* _UAPI_LINUX_CDM_H */
