@@ -22,14 +22,37 @@
 /* Mappings that are passed in one step, so that a step stays short. */
 #define MAPPINGS_PER_STEP	512
 
+/* Without a wait, and not from afar: small pages here are better than that. */
+#define RAM_WINDOW_GFP	((GFP_HIGHUSER_MOVABLE & ~__GFP_RECLAIM) | \
+			 __GFP_THISNODE | __GFP_NOWARN)
+
+/* Waits for reclaim, but never wakes the out-of-memory killer. */
+#define RAM_PAGE_GFP	(GFP_HIGHUSER_MOVABLE | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /*
- * RAM for pages that come back. Waits for reclaim, but never wakes the
- * out-of-memory killer.
+ * RAM for pages that come back. A whole window is taken in one piece if there is
+ * one: 512 searches are saved, and what lies together can become a huge page
+ * again.
  */
-static struct page *ram_page_alloc(void)
+static unsigned long ram_take(unsigned long *pfns, unsigned long nr)
 {
-	return alloc_page(GFP_HIGHUSER_MOVABLE | __GFP_RETRY_MAYFAIL |
-			  __GFP_NOWARN);
+	struct page *page = NULL;
+	unsigned long got = 0;
+
+	if (nr == CDM_WINDOW_PAGES)
+		page = alloc_pages(RAM_WINDOW_GFP, ilog2(CDM_WINDOW_PAGES));
+	if (page) {
+		split_page(page, ilog2(CDM_WINDOW_PAGES));
+		for (; got < nr; got++)
+			pfns[got] = page_to_pfn(page + got);
+	}
+	while (got < nr) {
+		page = alloc_page(RAM_PAGE_GFP);
+		if (!page)
+			break;
+		pfns[got++] = page_to_pfn(page);
+	}
+	return got;
 }
 
 /*
@@ -39,20 +62,11 @@ static struct page *ram_page_alloc(void)
 static unsigned long reserve(struct cdm_batch *batch, struct cdm_region *to,
 			     unsigned long nr)
 {
-	struct page *page;
-
 	batch->nr_taken = 0;
-	batch->nr_pfns = 0;
-	if (to) {
+	if (to)
 		batch->nr_pfns = cdm_pages_alloc(to, batch->pfns, nr);
-		return batch->nr_pfns;
-	}
-	while (batch->nr_pfns < nr) {
-		page = ram_page_alloc();
-		if (!page)
-			break;
-		batch->pfns[batch->nr_pfns++] = page_to_pfn(page);
-	}
+	else
+		batch->nr_pfns = ram_take(batch->pfns, nr);
 	return batch->nr_pfns;
 }
 
