@@ -53,7 +53,7 @@ static int set_memmap(const struct opt *opt, const char *text)
 }
 
 static const struct opt options[] = {
-	{ "isolation", 'i', "LEVEL", "private (default), or none: claim and hold",
+	{ "isolation", 'i', "LEVEL", "private (default), reserved, shared, or none: claim and hold",
 	  opt_level, &opts.isolation },
 	{ "size", 's', "SIZE", "take only so much of it into use",
 	  set_size, &opts.size },

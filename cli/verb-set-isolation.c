@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* cdmctl set-isolation: another level for a region. */
-#include <errno.h>
-#include <string.h>
-
+/* cdmctl set-isolation: another level for a region, or for a part of it. */
 #include "cmd.h"
 #include "held.h"
 #include "keep.h"
@@ -13,15 +10,29 @@
 #include "session.h"
 
 static struct {
+	uint64_t size;
 	bool dry_run;
 	bool force;
 	uint64_t timeout_ms;
 } opts;
 
+static int set_size(const struct opt *opt, const char *text)
+{
+	if (opt_size(opt, text))
+		return -1;
+	if (!opts.size) {
+		error("--size: 0 bytes are nothing to change; leave --size out for all of it");
+		return -1;
+	}
+	return 0;
+}
+
 static const struct opt options[] = {
-	{ "timeout", 't', "TIME", "give up after 30, 30s, 2m; the level stays",
+	{ "size", 's', "SIZE", "so much of it shall have the level, the rest keeps its own",
+	  set_size, &opts.size },
+	{ "timeout", 't', "TIME", "give up after 30, 30s, 2m; the levels stay",
 	  opt_duration, &opts.timeout_ms },
-	{ "force", 'f', NULL, "begin although RAM seems too small",
+	{ "force", 'f', NULL, "begin although there seems to be no room",
 	  opt_switch, &opts.force },
 	{ "dry-run", 'n', NULL, "say what would be done, and do nothing",
 	  opt_switch, &opts.dry_run },
@@ -33,7 +44,16 @@ struct isolation_row {
 	const char *result;
 	const char *before;
 	const char *isolation;
+	uint64_t size;
+	uint64_t needed;
 	uint64_t moved;
+	uint64_t left;
+	uint64_t pinned;
+	uint64_t busy;
+	uint64_t no_memory;
+	uint64_t ram_available;
+	uint64_t swap_free;
+	bool fits;
 	const char *error;
 };
 
@@ -42,7 +62,16 @@ static const struct field fields[] = {
 	FIELD(struct isolation_row, result, FIELD_TEXT, "RESULT"),
 	FIELD(struct isolation_row, before, FIELD_TEXT, "BEFORE"),
 	FIELD(struct isolation_row, isolation, FIELD_TEXT, "ISOLATION"),
+	FIELD(struct isolation_row, size, FIELD_SIZE, "SIZE"),
+	FIELD(struct isolation_row, needed, FIELD_SIZE, "NEEDED"),
 	FIELD(struct isolation_row, moved, FIELD_SIZE, "MOVED"),
+	FIELD(struct isolation_row, left, FIELD_SIZE, "LEFT"),
+	FIELD(struct isolation_row, pinned, FIELD_SIZE, "PINNED"),
+	FIELD(struct isolation_row, busy, FIELD_SIZE, NULL),
+	FIELD(struct isolation_row, no_memory, FIELD_SIZE, NULL),
+	FIELD(struct isolation_row, ram_available, FIELD_SIZE, NULL),
+	FIELD(struct isolation_row, swap_free, FIELD_SIZE, NULL),
+	FIELD(struct isolation_row, fits, FIELD_BOOL, NULL),
 	FIELD(struct isolation_row, error, FIELD_TEXT, NULL),
 	FIELD_END
 };
@@ -54,6 +83,32 @@ static const char *result_name(int rc)
 	if (rc == CDM_ALREADY)
 		return "already";
 	return opts.dry_run ? "would-change" : "changed";
+}
+
+static void fill_row(struct isolation_row *row, const struct cdm_drain *drain)
+{
+	row->needed = drain->needed;
+	row->moved = drain->moved;
+	row->left = drain->left;
+	row->pinned = drain->pinned;
+	row->busy = drain->busy;
+	row->no_memory = drain->no_memory;
+	row->ram_available = drain->ram_available;
+	row->swap_free = drain->swap_free;
+	row->fits = drain->fits;
+}
+
+/* What the region is now, or would be. */
+static void fill_level(struct isolation_row *row, struct cdm_region *region,
+		       int level, uint64_t planned)
+{
+	const struct cdm_level *found;
+
+	cdm_region_refresh(region);
+	row->isolation =
+		cdm_isolation_get_name(cdm_region_get_isolation(region));
+	found = cdm_region_get_level(region, level);
+	row->size = opts.dry_run ? planned : found ? found->size : 0;
 }
 
 static enum exit_code change(struct cdm_ctx *ctx, struct cdm_region *region,
@@ -74,6 +129,7 @@ static enum exit_code change(struct cdm_ctx *ctx, struct cdm_region *region,
 	row->region = keep_text(cdm_region_get_name(region));
 	row->before =
 		cdm_isolation_get_name(cdm_region_get_isolation(region));
+	cdm_job_set_length(job, opts.size);
 	cdm_job_set_force(job, opts.force);
 	cdm_job_set_dry_run(job, opts.dry_run);
 	was_held = held_is(row->region);
@@ -87,19 +143,13 @@ static enum exit_code change(struct cdm_ctx *ctx, struct cdm_region *region,
 		held_set(row->region, false);
 	code = exit_code_of(rc);
 	row->result = result_name(rc);
-	row->moved = cdm_job_get_drain(job)->moved;
-	if (rc == -EOPNOTSUPP)
-		row->error = keep("set-isolation %s: this kernel and this module do not offer %s; they offer none and private",
-				  row->region, cdm_isolation_get_name(level));
-	else if (rc < 0)
+	fill_row(row, cdm_job_get_drain(job));
+	if (rc < 0) {
 		row->error = session_error(ctx, rc);
-	if (row->error) {
 		error_text(row->error);
 		add_users(&tables[1], row->region, cdm_job_get_holders(job));
 	}
-	cdm_region_refresh(region);
-	row->isolation =
-		cdm_isolation_get_name(cdm_region_get_isolation(region));
+	fill_level(row, region, level, cdm_job_get_drain(job)->length);
 	if ((ui.json || !ui.quiet) && output_tables(tables, 2))
 		code = EXIT_FAILED;
 	table_free(&tables[0]);
@@ -118,6 +168,10 @@ static enum exit_code run(int argc, char **argv)
 	(void)argc;
 	if (level < 0)
 		return EXIT_USAGE;
+	if (level == CDM_ISOLATION_NONE && opts.size) {
+		error("--size: level none is for a region as a whole");
+		return EXIT_USAGE;
+	}
 	ctx = session_open();
 	if (!ctx)
 		return EXIT_FAILED;
@@ -139,9 +193,11 @@ const struct verb verb_set_isolation = {
 	.operands = "REGION LEVEL",
 	.min_operands = 2,
 	.max_operands = 2,
-	.summary = "Changes the isolation level of a region",
-	.text = "LEVEL is none (held: no pages) or private (only who asks gets pages).\n"
-		"Live data is brought to RAM first where the level cannot change in place.\n",
+	.summary = "Changes the isolation level of a region, with live data in place",
+	.text = "LEVEL is none (held: no pages), private (pages only for who asks), reserved\n"
+		"(ordinary pages, huge ones too, only for who asks) or shared (everybody's\n"
+		"memory); cdmctl-set-isolation(1) tells which to choose. Live data stays in use:\n"
+		"block by block, what is in the way moves. Ctrl-C brings the old levels back.\n",
 	.options = options,
 	.run = run,
 };

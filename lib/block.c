@@ -80,3 +80,8 @@ bool cdm_block_is_draining(struct cdm_block *block)
 {
 	return block->draining;
 }
+
+int cdm_block_get_isolation(struct cdm_block *block)
+{
+	return block->isolation;
+}

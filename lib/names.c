@@ -56,6 +56,8 @@ static int number_of(const char *const *names, size_t nr, const char *name)
 
 const char *cdm_isolation_get_name(int isolation)
 {
+	if (isolation == CDM_ISOLATION_MIXED)
+		return "mixed";
 	return name_of(isolation_names, isolation);
 }
 

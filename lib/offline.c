@@ -3,7 +3,6 @@
  * The run that empties a region, and gives away what it was made of. All or
  * nothing: what fails leaves the region in service.
  */
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include "dax.h"
 #include "job.h"
 #include "module.h"
+#include "stuck.h"
 #include "users.h"
 
 /* What the region was, to make it so again. */
@@ -29,44 +29,6 @@ struct offline {
 	struct service service;		/* isolation none: it was held */
 	bool changed;
 };
-
-/* --- what stands in the way, in words --- */
-
-static void pages_text(struct cdm_ctx *ctx, uint64_t bytes, char text[48])
-{
-	unsigned long long pages = bytes / ctx->page_size;
-
-	snprintf(text, 48, "%llu page%s", pages, pages == 1 ? "" : "s");
-}
-
-static int stuck_fail(struct offline *offline, int rc)
-{
-	const struct cdm_drain *drain = &offline->job->drain;
-	double seconds = (cdm_now_ms() - offline->job->start_ms) / 1000.0;
-	char who[256] = "", pages[48], when[64];
-
-	if (rc == -ECANCELED)
-		snprintf(when, sizeof(when), "cancelled after %.1f s", seconds);
-	else
-		snprintf(when, sizeof(when), "not done in %.1f s", seconds);
-	if (offline->job->holders)
-		cdm_users_describe(offline->job->holders, who, sizeof(who));
-	pages_text(offline->ctx, drain->pinned ? drain->pinned : drain->left, pages);
-
-	if (drain->no_memory && drain->no_memory >= drain->pinned)
-		return cdm_fail(offline->ctx, -rc, "%s: RAM has no room for %s more; free "
-				"memory or add swap; the region is back in service", when,
-				cdm_size_text(drain->no_memory).text);
-	if (drain->pinned && who[0])
-		return cdm_fail(offline->ctx, -rc, "%s: %s pinned by %s; %suse a longer "
-				"--timeout; the region is back in service", when, pages, who,
-				cdm_users_have_process(offline->job->holders) ? "stop it or " : "");
-	if (drain->pinned)
-		return cdm_fail(offline->ctx, -rc, "%s: %s pinned by somebody who could not be "
-				"found; the region is back in service", when, pages);
-	return cdm_fail(offline->ctx, -rc, "%s: %s were still to be moved; the region is back in "
-			"service", when, cdm_size_text(drain->left).text);
-}
 
 static int no_room_fail(struct offline *offline, struct cdm_region *region)
 {
@@ -95,40 +57,10 @@ static int drain_plan(struct offline *offline, struct cdm_region *region)
 	return 0;
 }
 
-static void drain_progress(struct cdm_job *job)
+static int drain_call(struct cdm_job *job, int fd, uint64_t timeout_ms, void *data)
 {
-	struct cdm_progress *progress = &job->progress;
-	const struct cdm_drain *drain = &job->drain;
-
-	progress->done = drain->moved;
-	progress->moved = drain->moved;
-	progress->left = drain->left;
-	progress->total = drain->moved + drain->left;
-	progress->pinned = drain->pinned;
-	progress->busy = drain->busy;
-	progress->no_memory = drain->no_memory;
-}
-
-/* Slices until it is empty: 0, or why not, the drain still being on. */
-static int drain_slices(struct cdm_job *job, int fd)
-{
-	uint64_t start;
-	int rc, stop;
-
-	for (;;) {
-		start = cdm_now_ms();
-		rc = cdm_uapi_offline(job->ctx, fd, MAX(cdm_job_time_left(job, CDM_SLICE_MS), 1),
-				      true, &job->drain);
-		drain_progress(job);
-		if (rc != -ETIMEDOUT && rc != -EINTR)
-			return rc;
-		stop = cdm_job_tick(job);
-		/* nothing to do but to wait: do not spin on a call that ends at once */
-		if (!stop && rc == -ETIMEDOUT && cdm_now_ms() - start < 20)
-			stop = cdm_job_sleep(job, 50);
-		if (stop)
-			return stop;
-	}
+	(void)data;
+	return cdm_uapi_offline(job->ctx, fd, timeout_ms, true, &job->drain);
 }
 
 static int drain_region(struct offline *offline, struct cdm_region *region)
@@ -141,7 +73,7 @@ static int drain_region(struct offline *offline, struct cdm_region *region)
 	fd = cdm_region_open(region);
 	if (fd < 0)
 		return fd;
-	rc = drain_slices(job, fd);
+	rc = cdm_drain_slices(job, fd, drain_call, NULL);
 	if (rc == -ETIMEDOUT || rc == -ECANCELED) {
 		/*
 		 * While the drain is on, what is there is what is in the way; unless it
@@ -150,7 +82,7 @@ static int drain_region(struct offline *offline, struct cdm_region *region)
 		if (job->drain.pinned || job->drain.no_memory)
 			cdm_holders_read(offline->ctx, region, fd, &job->drain, &job->holders);
 		cdm_uapi_offline_cancel(offline->ctx, fd);
-		rc = stuck_fail(offline, rc);
+		rc = cdm_stuck_fail(job, rc, "the region is back in service");
 	} else if (rc == -EBUSY) {
 		rc = cdm_fail(offline->ctx, EBUSY, "somebody else drains it");
 	} else if (rc == -EPERM) {
@@ -164,7 +96,7 @@ static int drain_region(struct offline *offline, struct cdm_region *region)
 	if (rc && rc != -EALREADY)
 		return rc;
 	job->drain.left = 0;
-	drain_progress(job);
+	cdm_drain_progress(job);
 	return 0;
 }
 
@@ -264,6 +196,19 @@ static int offline_check(struct offline *offline, struct cdm_expander *expander,
 	return 0;
 }
 
+/* Of a region that has several levels the one that most of it has. */
+static int main_level(struct cdm_region *region)
+{
+	int best = CDM_ISOLATION_NONE;
+
+	if (region->isolation != CDM_ISOLATION_MIXED)
+		return region->isolation;
+	for (int i = CDM_ISOLATION_NONE + 1; i <= CDM_ISOLATION_SHARED; i++)
+		if (region->levels[i].size > region->levels[best].size)
+			best = i;
+	return best;
+}
+
 static int offline_find(struct offline *offline, struct cdm_region **region)
 {
 	struct cdm_expander *expander;
@@ -278,7 +223,7 @@ static int offline_find(struct offline *offline, struct cdm_region **region)
 		cdm_copy(offline->dax, CDM_NAME_MAX, (*region)->dax_name);
 		cdm_copy(offline->cxl_region, CDM_NAME_MAX, (*region)->cxl_region);
 		offline->service = (struct service) {
-			(*region)->isolation, (*region)->online_size, (*region)->memmap_on_block,
+			main_level(*region), (*region)->online_size, (*region)->memmap_on_block,
 		};
 	} else {
 		cdm_copy(offline->dax, CDM_NAME_MAX, expander->dax_name);
@@ -323,75 +268,5 @@ int cdm_job_offline(struct cdm_job *job, const char *target)
 		cdm_fail_prefix(job->ctx, rc, "offline %s: ", target);
 	if (offline.changed)
 		cdm_refresh(job->ctx);
-	return cdm_job_end(job, rc);
-}
-
-/* --- another level --- */
-
-static int set_level(struct cdm_job *job, struct cdm_region *region, int isolation)
-{
-	uint64_t length;
-	int rc, fd = cdm_region_open(region);
-
-	if (fd < 0)
-		return fd;
-	rc = cdm_uapi_online(job->ctx, fd, isolation, job->memmap_on_block, job->length, &length);
-	close(fd);
-	return rc;
-}
-
-static int change_level(struct cdm_job *job, struct cdm_region *region, int isolation)
-{
-	struct offline offline = { .job = job, .ctx = job->ctx };
-	int rc = set_level(job, region, isolation);
-
-	if (rc == -EALREADY)
-		return CDM_ALREADY;
-	if (rc == -EOPNOTSUPP)
-		return cdm_fail(job->ctx, EOPNOTSUPP, "it does not exist on this kernel and module");
-	if (rc != -EBUSY)
-		return rc ? cdm_fail(job->ctx, -rc, "%s", strerror(-rc)) : 0;
-
-	/* it has a level with other rules: empty it first */
-	cdm_copy(offline.dax, sizeof(offline.dax), region->dax_name);
-	offline.service = (struct service) {
-		region->isolation, region->online_size, region->memmap_on_block,
-	};
-	if (!job->length)
-		job->length = region->online_size;
-	rc = drain_plan(&offline, region);
-	if (!rc)
-		rc = drain_region(&offline, region);
-	if (rc < 0)
-		return rc;
-	rc = set_level(job, region, isolation);
-	if (rc < 0) {
-		rc = cdm_fail(job->ctx, -rc, "%s", strerror(-rc));
-		service_restore(&offline);
-	}
-	return rc;
-}
-
-int cdm_job_set_isolation(struct cdm_job *job, struct cdm_region *region, int isolation)
-{
-	uint64_t length = job->length;
-	char name[CDM_NAME_MAX];
-	int rc;
-
-	cdm_copy(name, sizeof(name), region->name);
-	if (isolation == CDM_ISOLATION_NONE)
-		return cdm_job_offline(job, name);
-	cdm_job_begin(job);
-	cdm_job_set_region(job, region);
-	rc = cdm_region_refresh(region);
-	if (!rc && region->isolation == isolation && region->state == CDM_STATE_ONLINE)
-		rc = CDM_ALREADY;
-	else if (!rc && !job->dry_run)
-		rc = change_level(job, region, isolation);
-	job->length = length;
-	if (rc < 0)
-		cdm_fail_prefix(job->ctx, rc, "set %s to level %s: ", name,
-				cdm_isolation_get_name(isolation));
-	cdm_region_refresh(region);
 	return cdm_job_end(job, rc);
 }

@@ -221,30 +221,23 @@ static int need_claim(struct online *online)
 static int level_fail(struct online *online, int rc)
 {
 	struct cdm_region *region = online->job->region;
-	const char *level = cdm_isolation_get_name(online->isolation);
+	int isolation = online->isolation;
 
-	switch (rc) {
-	case -EBUSY:
-		cdm_region_refresh(region);
-		if (region->state == CDM_STATE_DRAINING)
-			return cdm_fail(online->ctx, EBUSY, "%s is being drained", region->name);
-		return cdm_fail(online->ctx, EBUSY, "%s is online at level %s with %s; 'cdmctl "
-				"offline %s' first", region->name,
-				cdm_isolation_get_name(region->isolation),
-				cdm_size_text(region->online_size).text, region->name);
-	case -EOPNOTSUPP:
-		return cdm_fail(online->ctx, EOPNOTSUPP, "level %s does not exist on this kernel "
-				"and module", level);
-	case -EPERM:
-		return cdm_fail(online->ctx, EPERM, "not permitted; be root");
-	case -EINVAL:
-		return cdm_fail(online->ctx, EINVAL, "%s: %s must be a multiple of %s and at "
-				"most %s", region->name, cdm_size_text(online->job->length).text,
-				cdm_size_text(region->block_size).text,
-				cdm_size_text(region->size).text);
-	default:
-		return cdm_fail(online->ctx, -rc, "%s: %s", region->name, strerror(-rc));
+	if (rc != -EBUSY) {
+		cdm_level_fail(region, isolation, online->job->length, rc);
+		return cdm_fail_prefix(online->ctx, rc, "%s: ", region->name);
 	}
+	cdm_region_refresh(region);
+	if (region->state == CDM_STATE_DRAINING)
+		return cdm_fail(online->ctx, EBUSY, "%s is being drained", region->name);
+	if (region->isolation != isolation)
+		return cdm_fail(online->ctx, EBUSY, "%s is online at level %s with %s; 'cdmctl "
+				"set-isolation %s %s' changes that", region->name,
+				cdm_isolation_get_name(region->isolation),
+				cdm_size_text(region->online_size).text, region->name,
+				cdm_isolation_get_name(isolation));
+	return cdm_fail(online->ctx, EBUSY, "%s is online with %s; 'cdmctl offline %s' first",
+			region->name, cdm_size_text(region->online_size).text, region->name);
 }
 
 static int need_level(struct online *online)

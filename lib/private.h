@@ -63,7 +63,9 @@ struct cdm_region {
 	uint64_t retired;
 	uint64_t cut;
 	uint64_t memmap_ram;
+	uint64_t exposed;
 	bool memmap_on_block;
+	struct cdm_level levels[CDM_ISOLATION_SHARED + 1];
 	struct cdm_block *blocks;
 	unsigned int nr_blocks;
 };
@@ -77,6 +79,7 @@ struct cdm_block {
 	uint64_t used;
 	uint64_t retired;
 	int role;
+	int isolation;
 	bool online;
 	bool draining;
 };
@@ -160,6 +163,10 @@ int cdm_regions_refresh(struct cdm_ctx *ctx);
 int cdm_region_open(struct cdm_region *region);
 struct cdm_region *cdm_region_find_dax(struct cdm_ctx *ctx, const char *dax_name);
 
+/* --- level.c --- */
+/* The message for why the kernel did not give the region a level; returns rc. */
+int cdm_level_fail(struct cdm_region *region, int isolation, uint64_t length, int rc);
+
 /* --- uapi.c: the ioctls, in bytes; -errno without a message --- */
 
 struct cdm_move {
@@ -180,6 +187,10 @@ int cdm_uapi_online(struct cdm_ctx *ctx, int fd, int isolation, bool memmap_on_b
 int cdm_uapi_offline(struct cdm_ctx *ctx, int fd, uint64_t timeout_ms, bool keep,
 		     struct cdm_drain *drain);
 int cdm_uapi_offline_cancel(struct cdm_ctx *ctx, int fd);
+/* The same for CDM_SET_ISOLATION, and drain->length. */
+int cdm_uapi_set_isolation(struct cdm_ctx *ctx, int fd, int isolation, uint64_t length,
+			   uint64_t timeout_ms, struct cdm_drain *drain);
+int cdm_uapi_set_isolation_cancel(struct cdm_ctx *ctx, int fd);
 /* counts are set, not added to; next: first byte not looked at */
 int cdm_uapi_migrate(struct cdm_ctx *ctx, int fd, const struct cdm_move *move,
 		     struct cdm_counts *counts, uint64_t *next);

@@ -29,6 +29,36 @@ static void region_text(struct cdm_region *region, const char *attr, char buf[CD
 		buf[0] = '\0';
 }
 
+static int isolation_of(const char *text)
+{
+	return strcmp(text, "mixed") ? cdm_isolation_from_name(text) : CDM_ISOLATION_MIXED;
+}
+
+static uint64_t level_attr(struct cdm_region *region, int isolation, const char *attr)
+{
+	uint64_t value = 0;
+
+	cdm_read_u64(region->ctx, &value, CDM_BUS "/%s/%s/%s", region->name,
+		     cdm_isolation_get_name(isolation), attr);
+	return value;
+}
+
+static void region_read_levels(struct cdm_region *region)
+{
+	for (int i = CDM_ISOLATION_NONE + 1; i <= CDM_ISOLATION_SHARED; i++) {
+		struct cdm_level *level = &region->levels[i];
+
+		memset(level, 0, sizeof(*level));
+		level->size = level_attr(region, i, "size");
+		if (!level->size)
+			continue;
+		level->used = level_attr(region, i, "used");
+		level->idle = level_attr(region, i, "idle");
+		level->draining = level_attr(region, i, "draining");
+		level->retired = level_attr(region, i, "retired");
+	}
+}
+
 /*
  * Fills in everything but the name. The dax device comes first: when it cannot be
  * read, the region has gone (or never was).
@@ -48,7 +78,7 @@ static int region_read(struct cdm_region *region)
 	region_text(region, "state", text);
 	region->state = cdm_state_from_name(text);
 	region_text(region, "isolation", text);
-	region->isolation = cdm_isolation_from_name(text);
+	region->isolation = isolation_of(text);
 	region_text(region, "memmap", text);
 	region->memmap_on_block = !strcmp(text, "block");
 
@@ -62,6 +92,8 @@ static int region_read(struct cdm_region *region)
 	region->retired = region_attr(region, "retired");
 	region->cut = region_attr(region, "cut");
 	region->memmap_ram = region_attr(region, "memmap_ram");
+	region->exposed = region_attr(region, "exposed");
+	region_read_levels(region);
 	return 0;
 }
 
@@ -366,4 +398,25 @@ uint64_t cdm_region_get_memmap_ram(struct cdm_region *region)
 bool cdm_region_get_memmap_on_block(struct cdm_region *region)
 {
 	return region->memmap_on_block;
+}
+
+uint64_t cdm_region_get_exposed(struct cdm_region *region)
+{
+	return region->exposed;
+}
+
+const struct cdm_level *cdm_region_get_level(struct cdm_region *region, int isolation)
+{
+	if (isolation <= CDM_ISOLATION_NONE || isolation > CDM_ISOLATION_SHARED ||
+	    !region->levels[isolation].size)
+		return NULL;
+	return &region->levels[isolation];
+}
+
+int cdm_region_read_foreign(struct cdm_region *region, uint64_t *bytes)
+{
+	*bytes = 0;
+	if (!cdm_region_get_level(region, CDM_ISOLATION_RESERVED))
+		return 0;
+	return cdm_read_u64(region->ctx, bytes, CDM_BUS "/%s/foreign", region->name);
 }

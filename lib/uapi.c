@@ -24,6 +24,10 @@ static_assert(offsetof(struct cdm_migrate, out_next) == 40, "cdm_migrate.out_nex
 static_assert(offsetof(struct cdm_migrate, out_unmapped) == 144, "cdm_migrate.out_unmapped");
 static_assert(offsetof(struct cdm_migrate, out_split) == 160, "cdm_migrate.out_split");
 static_assert(sizeof(struct cdm_set_isolation) == 80, "cdm_set_isolation");
+static_assert(offsetof(struct cdm_set_isolation, out_length) == 32,
+	      "cdm_set_isolation.out_length");
+static_assert(offsetof(struct cdm_set_isolation, out_no_memory) == 72,
+	      "cdm_set_isolation.out_no_memory");
 static_assert(sizeof(struct cdm_extent) == 24, "cdm_extent");
 static_assert(sizeof(struct cdm_residency) == 56, "cdm_residency");
 static_assert(offsetof(struct cdm_residency, extents) == 32, "cdm_residency.extents");
@@ -75,6 +79,40 @@ int cdm_uapi_offline_cancel(struct cdm_ctx *ctx, int fd)
 	};
 
 	return ctx->ioctl(fd, CDM_OFFLINE, &arg);
+}
+
+int cdm_uapi_set_isolation(struct cdm_ctx *ctx, int fd, int isolation, uint64_t length,
+			   uint64_t timeout_ms, struct cdm_drain *drain)
+{
+	struct cdm_set_isolation arg = {
+		.size = sizeof(arg),
+		.flags = CDM_SET_ISOLATION_KEEP,
+		.isolation = isolation,
+		.length = length,
+		.timeout_ms = timeout_ms,
+	};
+	int rc = ctx->ioctl(fd, CDM_SET_ISOLATION, &arg);
+	uint64_t page = ctx->page_size;
+
+	if (rc && rc != -ETIMEDOUT && rc != -EINTR)
+		return rc;
+	drain->length = arg.out_length;
+	drain->moved += arg.out_moved * page;
+	drain->left = arg.out_left * page;
+	drain->pinned = arg.out_pinned * page;
+	drain->busy = arg.out_busy * page;
+	drain->no_memory = arg.out_no_memory * page;
+	return rc;
+}
+
+int cdm_uapi_set_isolation_cancel(struct cdm_ctx *ctx, int fd)
+{
+	struct cdm_set_isolation arg = {
+		.size = sizeof(arg),
+		.flags = CDM_SET_ISOLATION_CANCEL,
+	};
+
+	return ctx->ioctl(fd, CDM_SET_ISOLATION, &arg);
 }
 
 int cdm_uapi_migrate(struct cdm_ctx *ctx, int fd, const struct cdm_move *move,
@@ -160,6 +198,7 @@ static void block_from_uapi(struct cdm_ctx *ctx, struct cdm_block *block,
 	block->retired = info->retired * ctx->page_size;
 	block->online = info->flags & CDM_BLOCK_ONLINE;
 	block->draining = info->flags & CDM_BLOCK_DRAINING;
+	block->isolation = (info->flags & CDM_BLOCK_ISOLATION) >> CDM_BLOCK_ISOLATION_SHIFT;
 }
 
 /* Adds up to CDM_BLOCKS_MAX blocks from *nr on; 1 when there may be more. */

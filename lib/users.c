@@ -285,6 +285,11 @@ bool cdm_users_have_process(struct cdm_users *users)
 	return users_first_holder(users)->hold != CDM_HOLD_KERNEL;
 }
 
+bool cdm_users_have_holder(struct cdm_users *users)
+{
+	return users_first_holder(users)->hold != CDM_HOLD_USES;
+}
+
 struct cdm_users *cdm_users_ref(struct cdm_users *users)
 {
 	users->refs++;

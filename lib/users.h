@@ -17,5 +17,7 @@ int cdm_holders_read(struct cdm_ctx *ctx, struct cdm_region *region, int fd,
 void cdm_users_describe(struct cdm_users *users, char *buf, size_t size);
 /* Is it a process that is in the way, and not the kernel? */
 bool cdm_users_have_process(struct cdm_users *users);
+/* Is it known who keeps pages, or only who uses the region? */
+bool cdm_users_have_holder(struct cdm_users *users);
 
 #endif /* _LIBCDM_USERS_H */

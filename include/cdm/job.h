@@ -21,7 +21,8 @@ extern "C" {
 /**
  * struct cdm_progress - how far a job is
  * @step: what is being done, for people: "create region", "wait for dax device",
- *	"claim", "online", "drain", "release", "destroy region", "migrate"
+ *	"claim", "online", "drain", "release", "destroy region", "set level",
+ *	"migrate"
  * @object: what it is done to: "cdm0", "mem0", "pid 812"
  * @done: bytes done in this step: looked at (migrate) or moved (drain); 0 in
  *	steps without bytes, where @total is 0 too
@@ -90,7 +91,10 @@ void cdm_job_cancel(struct cdm_job *job);
 
 /* --- online --- */
 
-/** cdm_job_set_length() - online: bytes to take into use; 0 (default) for all */
+/**
+ * cdm_job_set_length() - online: bytes to take into use; set isolation: bytes that
+ * shall have the level; 0 (default) for all
+ */
 void cdm_job_set_length(struct cdm_job *job, uint64_t length);
 /** cdm_job_set_memmap_on_block() - online: keep struct pages in the block */
 void cdm_job_set_memmap_on_block(struct cdm_job *job, bool on_block);
@@ -117,11 +121,18 @@ int cdm_job_online(struct cdm_job *job, const char *target, int isolation);
 /**
  * cdm_job_set_isolation() - change the level of a region
  *
- * A held region goes online, CDM_ISOLATION_NONE drains it. Another level means
- * draining first, unless the kernel can do it in place; if the drain fails the
- * region keeps the level it had.
+ * A held region goes online, CDM_ISOLATION_NONE drains it. Otherwise live data
+ * stays in use: the kernel goes block by block and moves what is in the way to
+ * other blocks or to RAM. Runs CDM_SET_ISOLATION in slices with
+ * CDM_SET_ISOLATION_KEEP; when it fails, all blocks get their old level back
+ * where that is possible, and the message says what there is.
  *
- * Returns: as cdm_job_online() and cdm_job_offline(). Since: 0.1
+ * cdm_job_get_drain() has the figures, of a dry run too.
+ *
+ * Returns: 0; CDM_ALREADY; -EXDEV: the node of the memory cannot hold these levels
+ * together; -ERANGE: the level needs blocks of another size; -EOPNOTSUPP; -EBUSY;
+ * -ENOMEM: no room for one block's data; -EPERM; -ETIMEDOUT; -ECANCELED; ...
+ * Since: 0.1
  */
 int cdm_job_set_isolation(struct cdm_job *job, struct cdm_region *region,
 			  int isolation);
@@ -142,16 +153,17 @@ int cdm_job_set_release(struct cdm_job *job, const char *driver);
 void cdm_job_set_destroy_region(struct cdm_job *job, bool destroy);
 
 /**
- * struct cdm_drain - what an offline did, in bytes
- * @moved: brought back to RAM
+ * struct cdm_drain - what an offline or a change of level did, in bytes
+ * @moved: brought back to RAM, or moved out of the way
  * @left: still in use
  * @pinned: of @left, held by a reference
  * @busy: of @left, locked or in transit at the last try
  * @no_memory: of @left, no room in RAM
- * @needed: in use at the start
+ * @needed: in use at the start, of what was to go or to change
  * @ram_available: MemAvailable at the start
  * @swap_free: SwapFree at the start
- * @fits: @needed seems to fit
+ * @fits: there seems to be room
+ * @length: change of level: bytes of the region that have the level now
  */
 struct cdm_drain {
 	uint64_t moved;
@@ -163,6 +175,7 @@ struct cdm_drain {
 	uint64_t ram_available;
 	uint64_t swap_free;
 	bool fits;
+	uint64_t length;
 };
 
 /**

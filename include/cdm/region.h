@@ -13,7 +13,10 @@ extern "C" {
  * --- names ------------------------------------------------------------------
  */
 
-/** Returns: "none", "private", ...; "unknown" for other numbers. */
+/** What cdm_region_get_isolation() says when blocks have different levels. */
+#define CDM_ISOLATION_MIXED	(-2)
+
+/** Returns: "none", "private", ..., "mixed"; "unknown" for other numbers. */
 const char *cdm_isolation_get_name(int isolation);
 /** Returns: the level (enum cdm_isolation), -EINVAL for other words. */
 int cdm_isolation_from_name(const char *name);
@@ -77,6 +80,7 @@ const char *cdm_region_get_cxl_region(struct cdm_region *region);
 /** NUMA node that the firmware gave it; -1 for none */
 int cdm_region_get_node(struct cdm_region *region);
 enum cdm_state cdm_region_get_state(struct cdm_region *region);
+/** enum cdm_isolation, or CDM_ISOLATION_MIXED */
 int cdm_region_get_isolation(struct cdm_region *region);
 /** physical address of the first byte */
 uint64_t cdm_region_get_resource(struct cdm_region *region);
@@ -97,6 +101,41 @@ uint64_t cdm_region_get_cut(struct cdm_region *region);
 uint64_t cdm_region_get_memmap_ram(struct cdm_region *region);
 /** is the memory map kept in the blocks themselves? */
 bool cdm_region_get_memmap_on_block(struct cdm_region *region);
+/** "reserved" and "shared": bytes that the kernel's allocator has; in MemTotal */
+uint64_t cdm_region_get_exposed(struct cdm_region *region);
+
+/**
+ * struct cdm_level - the blocks of a region that have one level, in bytes
+ * @size: all of them
+ * @used: that somebody owns
+ * @idle: of blocks that have no struct pages yet
+ * @draining: in use, and being moved out
+ * @retired: bad pages, out of use for ever
+ */
+struct cdm_level {
+	uint64_t size;
+	uint64_t used;
+	uint64_t idle;
+	uint64_t draining;
+	uint64_t retired;
+};
+
+/**
+ * cdm_region_get_level() - what of a region has a level
+ * @isolation: enum cdm_isolation, but not CDM_ISOLATION_NONE
+ *
+ * Returns: figures that belong to the region, or NULL if no block has that level.
+ * Since: 0.1
+ */
+const struct cdm_level *cdm_region_get_level(struct cdm_region *region, int isolation);
+
+/**
+ * cdm_region_read_foreign() - pages at level "reserved" that cdm did not place
+ * @bytes: out: in use, and there because somebody named the node in the kernel
+ *
+ * The kernel counts them now. Returns: 0, -ENODEV, -EACCES, ... Since: 0.1
+ */
+int cdm_region_read_foreign(struct cdm_region *region, uint64_t *bytes);
 
 /**
  * cdm_region_read_blocks() - read the blocks, by CDM_BLOCKS
@@ -122,6 +161,8 @@ int cdm_block_get_role(struct cdm_block *block);
 uint64_t cdm_block_get_total(struct cdm_block *block);
 uint64_t cdm_block_get_used(struct cdm_block *block);
 uint64_t cdm_block_get_retired(struct cdm_block *block);
+/** enum cdm_isolation */
+int cdm_block_get_isolation(struct cdm_block *block);
 bool cdm_block_is_online(struct cdm_block *block);
 bool cdm_block_is_draining(struct cdm_block *block);
 

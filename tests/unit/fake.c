@@ -110,6 +110,19 @@ static void attribute(struct fake *fake, const char *dir, const char *name, uint
 	fake_write(fake, path, "%" PRIu64 "\n", value);
 }
 
+void fake_level(struct fake *fake, int id, int isolation, uint64_t size, uint64_t used)
+{
+	char dir[128];
+
+	snprintf(dir, sizeof(dir), "/sys/bus/cdm/devices/cdm%d/%s", id,
+		 cdm_isolation_get_name(isolation));
+	attribute(fake, dir, "size", size);
+	attribute(fake, dir, "used", used);
+	attribute(fake, dir, "idle", 0);
+	attribute(fake, dir, "draining", 0);
+	attribute(fake, dir, "retired", 0);
+}
+
 void fake_region(struct fake *fake, int id, const char *dax, const char *state,
 		 const char *isolation, uint64_t size, uint64_t used)
 {
@@ -137,6 +150,11 @@ void fake_region(struct fake *fake, int id, const char *dax, const char *state,
 	attribute(fake, dir, "retired", 0);
 	attribute(fake, dir, "cut", 0);
 	attribute(fake, dir, "memmap_ram", 4 << 20);
+	for (int i = CDM_ISOLATION_NONE + 1; i <= CDM_ISOLATION_SHARED; i++) {
+		bool has = !strcmp(isolation, cdm_isolation_get_name(i));
+
+		fake_level(fake, id, i, has ? size : 0, has ? used : 0);
+	}
 	snprintf(path, sizeof(path), "/dev/cdm%d", id);
 	fake_write(fake, path, "%s", "");
 	fake_write(fake, "/sys/module/cdm/parameters/claim", "Y\n");

@@ -238,8 +238,11 @@ static void test_online_errors(void **state)
 		int rc;
 		const char *words;
 	} cases[] = {
-		{ -EBUSY, "is online at level private with 1 GiB" },
+		{ -EBUSY, "is online at level private with 1 GiB; 'cdmctl set-isolation cdm0 "
+			  "shared' changes that" },
 		{ -EOPNOTSUPP, "level shared does not exist" },
+		{ -EXDEV, "cannot keep that and shared apart on one node" },
+		{ -ERANGE, "its blocks of 128 MiB are no whole memory blocks" },
 		{ -EPERM, "be root" },
 		{ -EINVAL, "multiple of 128 MiB" },
 	};
@@ -275,22 +278,6 @@ static void test_foreign_driver_is_left_alone(void **state)
 	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "famfs"));
 }
 
-static void test_set_isolation(void **state)
-{
-	struct fixture *f = *state;
-	struct cdm_region *region = cdm_region_find(f->fake.ctx, "cdm0");
-
-	assert_int_equal(cdm_job_set_isolation(f->job, region, CDM_ISOLATION_PRIVATE),
-			 CDM_ALREADY);
-	script.online_rc = -EOPNOTSUPP;
-	assert_int_equal(cdm_job_set_isolation(f->job, region, CDM_ISOLATION_SHARED),
-			 -EOPNOTSUPP);
-	assert_int_equal(script.offlines, 0);
-	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "set cdm0 to level shared"));
-	assert_int_equal(cdm_job_set_isolation(f->job, region, CDM_ISOLATION_NONE), 0);
-	assert_int_equal(script.offlines, 1);
-}
-
 #define test(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -309,7 +296,6 @@ int main(void)
 		test(test_online_errors),
 		test(test_online_dry_run),
 		test(test_foreign_driver_is_left_alone),
-		test(test_set_isolation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,6 +30,8 @@ void fake_remove(struct fake *fake, const char *path);
 /* A region with its dax device; size in bytes. */
 void fake_region(struct fake *fake, int id, const char *dax, const char *state,
 		 const char *isolation, uint64_t size, uint64_t used);
+/* What of a region has a level, after fake_region(). */
+void fake_level(struct fake *fake, int id, int isolation, uint64_t size, uint64_t used);
 /* A dax device, driven by driver (NULL for none), of a CXL region (or NULL). */
 void fake_dax(struct fake *fake, const char *dax, uint64_t size, const char *driver,
 	      const char *cxl_region);

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Why a region does not get a level, in words. */
+#include <string.h>
+
+#include "private.h"
+
+/* Levels that one node of the kernel cannot hold together. */
+static bool levels_clash(struct cdm_region *other, int isolation)
+{
+	if (isolation == CDM_ISOLATION_RESERVED)
+		return cdm_region_get_level(other, CDM_ISOLATION_SHARED);
+	return isolation == CDM_ISOLATION_SHARED &&
+	       cdm_region_get_level(other, CDM_ISOLATION_RESERVED);
+}
+
+/* "cdm1", or what else has memory of that node in use; "" if nothing is found. */
+static void clash_find(struct cdm_region *region, int isolation, char name[CDM_NAME_MAX])
+{
+	struct cdm_ctx *ctx = region->ctx;
+	struct cdm_expander *expander;
+	struct cdm_region *other;
+
+	name[0] = '\0';
+	cdm_region_foreach(ctx, other)
+		if (other->node == region->node && levels_clash(other, isolation))
+			cdm_copy(name, CDM_NAME_MAX, other->name);
+	cdm_expander_foreach(ctx, expander)
+		if (!name[0] && expander->node == region->node &&
+		    !strcmp(expander->dax_driver, "kmem"))
+			cdm_copy(name, CDM_NAME_MAX, expander->dax_name);
+}
+
+static int clash_fail(struct cdm_region *region, int isolation)
+{
+	const char *level = cdm_isolation_get_name(isolation);
+	const char *have = isolation == CDM_ISOLATION_RESERVED ?
+			   "memory in everybody's reach" : "memory at level reserved";
+	char name[CDM_NAME_MAX];
+
+	clash_find(region, isolation, name);
+	return cdm_fail(region->ctx, EXDEV, "node %d has %s%s%s%s, and the kernel cannot keep "
+			"that and %s apart on one node; change that first, or use level private",
+			region->node, have, name[0] ? " (" : "", name, name[0] ? ")" : "", level);
+}
+
+static int length_fail(struct cdm_region *region, uint64_t length)
+{
+	return cdm_fail(region->ctx, EINVAL, "%s must be a multiple of %s and at most %s",
+			cdm_size_text(length).text, cdm_size_text(region->block_size).text,
+			cdm_size_text(region->size).text);
+}
+
+int cdm_level_fail(struct cdm_region *region, int isolation, uint64_t length, int rc)
+{
+	const char *level = cdm_isolation_get_name(isolation);
+	struct cdm_ctx *ctx = region->ctx;
+
+	switch (rc) {
+	case -EXDEV:
+		return clash_fail(region, isolation);
+	case -ERANGE:
+		return cdm_fail(ctx, ERANGE, "its blocks of %s are no whole memory blocks of the "
+				"kernel, which level %s needs; use level private",
+				cdm_size_text(region->block_size).text, level);
+	case -EOPNOTSUPP:
+	case -ENOTTY:
+		return cdm_fail(ctx, EOPNOTSUPP, "level %s does not exist on this kernel and "
+				"module", level);
+	case -EINVAL:
+		return length_fail(region, length);
+	case -ENOMEM:
+		return cdm_fail(ctx, ENOMEM, "no memory for the struct pages of a block");
+	case -EPERM:
+		return cdm_fail(ctx, EPERM, "not permitted; be root");
+	case -ENODEV:
+		return cdm_fail(ctx, ENODEV, "the region has gone");
+	default:
+		return cdm_fail(ctx, -rc, "%s", strerror(-rc));
+	}
+}
