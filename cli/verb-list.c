@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* cdmctl list: expanders, regions, blocks, users. */
+/* cdmctl list: expanders, regions, their levels, blocks, users. */
 #include <errno.h>
 
 #include "cmd.h"
@@ -10,7 +10,7 @@
 static struct {
 	const char *expander;
 	const char *region;
-	bool expanders, regions, blocks, users, idle;
+	bool expanders, regions, levels, blocks, users, idle;
 } opts;
 
 static const struct opt options[] = {
@@ -24,6 +24,8 @@ static const struct opt options[] = {
 	  opt_switch, &opts.expanders },
 	{ "regions", 'R', NULL, "show regions",
 	  opt_switch, &opts.regions },
+	{ "levels", 'L', NULL, "show what of regions has which isolation level",
+	  opt_switch, &opts.levels },
 	{ "blocks", 'B', NULL, "show the blocks of regions",
 	  opt_switch, &opts.blocks },
 	{ "users", 'U', NULL, "show the processes that have pages there",
@@ -79,6 +81,8 @@ struct region_row {
 	uint64_t block_size;
 	uint64_t memmap_ram;
 	const char *memmap;
+	uint64_t exposed;
+	uint64_t foreign;
 };
 
 static const struct field region_fields[] = {
@@ -100,6 +104,31 @@ static const struct field region_fields[] = {
 	FIELD(struct region_row, block_size, FIELD_SIZE, NULL),
 	FIELD(struct region_row, memmap, FIELD_TEXT, NULL),
 	FIELD(struct region_row, memmap_ram, FIELD_SIZE, NULL),
+	FIELD(struct region_row, exposed, FIELD_SIZE, NULL),
+	FIELD(struct region_row, foreign, FIELD_SIZE, NULL),
+	FIELD_END
+};
+
+struct level_row {
+	const char *region;
+	const char *isolation;
+	uint64_t size;
+	uint64_t used;
+	uint64_t idle;
+	uint64_t draining;
+	uint64_t retired;
+	uint64_t foreign;
+};
+
+static const struct field level_fields[] = {
+	FIELD(struct level_row, region, FIELD_TEXT, "REGION"),
+	FIELD(struct level_row, isolation, FIELD_TEXT, "LEVEL"),
+	FIELD(struct level_row, size, FIELD_SIZE, "SIZE"),
+	FIELD(struct level_row, used, FIELD_SIZE, "USED"),
+	FIELD(struct level_row, idle, FIELD_SIZE, "IDLE"),
+	FIELD(struct level_row, draining, FIELD_SIZE, "DRAINING"),
+	FIELD(struct level_row, retired, FIELD_SIZE, "RETIRED"),
+	FIELD(struct level_row, foreign, FIELD_SIZE, "FOREIGN"),
 	FIELD_END
 };
 
@@ -109,6 +138,7 @@ struct block_row {
 	uint64_t start;
 	uint64_t length;
 	const char *role;
+	const char *isolation;
 	bool online;
 	bool draining;
 	uint64_t total;
@@ -122,6 +152,7 @@ static const struct field block_fields[] = {
 	FIELD(struct block_row, start, FIELD_ADDRESS, "START"),
 	FIELD(struct block_row, length, FIELD_SIZE, "LENGTH"),
 	FIELD(struct block_row, role, FIELD_TEXT, "ROLE"),
+	FIELD(struct block_row, isolation, FIELD_TEXT, "LEVEL"),
 	FIELD(struct block_row, online, FIELD_BOOL, "ONLINE"),
 	FIELD(struct block_row, draining, FIELD_BOOL, "DRAINING"),
 	FIELD(struct block_row, total, FIELD_SIZE, "TOTAL"),
@@ -177,6 +208,14 @@ static void add_expander(struct table *table, struct cdm_expander *e)
 	row->region = region ? cdm_region_get_name(region) : NULL;
 }
 
+/* The kernel counts these when asked: null if it does not tell. */
+static uint64_t foreign_of(struct cdm_region *r)
+{
+	uint64_t bytes;
+
+	return cdm_region_read_foreign(r, &bytes) ? FIELD_ABSENT : bytes;
+}
+
 static void add_region(struct table *table, struct cdm_region *r)
 {
 	struct cdm_expander *e = cdm_region_get_expander(r);
@@ -202,6 +241,29 @@ static void add_region(struct table *table, struct cdm_region *r)
 	row->block_size = cdm_region_get_block_size(r);
 	row->memmap_ram = cdm_region_get_memmap_ram(r);
 	row->memmap = cdm_region_get_memmap_on_block(r) ? "block" : "ram";
+	row->exposed = cdm_region_get_exposed(r);
+	row->foreign = foreign_of(r);
+}
+
+static void add_levels(struct table *table, struct cdm_region *r)
+{
+	for (int i = CDM_ISOLATION_NONE + 1; i <= CDM_ISOLATION_SHARED; i++) {
+		const struct cdm_level *level = cdm_region_get_level(r, i);
+		struct level_row *row;
+
+		if (!level)
+			continue;
+		row = table_add(table);
+		row->region = cdm_region_get_name(r);
+		row->isolation = cdm_isolation_get_name(i);
+		row->size = level->size;
+		row->used = level->used;
+		row->idle = level->idle;
+		row->draining = level->draining;
+		row->retired = level->retired;
+		row->foreign = i == CDM_ISOLATION_RESERVED ? foreign_of(r) :
+							     FIELD_ABSENT;
+	}
 }
 
 static int add_blocks(struct table *table, struct cdm_region *r)
@@ -225,6 +287,8 @@ static int add_blocks(struct table *table, struct cdm_region *r)
 			row->start = FIELD_ABSENT;
 		row->length = cdm_block_get_length(b);
 		row->role = cdm_role_get_name(role);
+		row->isolation = cdm_isolation_get_name(
+			cdm_block_get_isolation(b));
 		row->online = cdm_block_is_online(b);
 		row->draining = cdm_block_is_draining(b);
 		row->total = cdm_block_get_total(b);
@@ -275,9 +339,11 @@ static enum exit_code find_filter(struct cdm_ctx *ctx, struct filter *filter)
 	return EXIT_DONE;
 }
 
+/* What there is to show, in this order. */
+enum { EXPANDERS, REGIONS, LEVELS, BLOCKS, USERS, NR_TABLES };
+
 static enum exit_code collect(struct cdm_ctx *ctx, const struct filter *filter,
-			      struct table *expanders, struct table *regions,
-			      struct table *blocks, struct table *users)
+			      struct table *tables)
 {
 	struct cdm_expander *e;
 	struct cdm_region *r;
@@ -285,15 +351,17 @@ static enum exit_code collect(struct cdm_ctx *ctx, const struct filter *filter,
 
 	cdm_expander_foreach(ctx, e)
 		if (wants_expander(filter, e))
-			add_expander(expanders, e);
+			add_expander(&tables[EXPANDERS], e);
 	cdm_region_foreach(ctx, r) {
 		if (!wants_region(filter, r))
 			continue;
-		add_region(regions, r);
+		add_region(&tables[REGIONS], r);
+		if (opts.levels)
+			add_levels(&tables[LEVELS], r);
 		if (opts.blocks)
-			rc = add_blocks(blocks, r);
+			rc = add_blocks(&tables[BLOCKS], r);
 		if (!rc && opts.users)
-			rc = add_region_users(users, r);
+			rc = add_region_users(&tables[USERS], r);
 		/* gone while we looked: the rest is still worth showing */
 		if (rc == -ENODEV)
 			rc = 0;
@@ -305,25 +373,41 @@ static enum exit_code collect(struct cdm_ctx *ctx, const struct filter *filter,
 
 static void choose_default(void)
 {
-	if (opts.expanders || opts.regions || opts.blocks || opts.users)
+	if (opts.expanders || opts.regions || opts.levels || opts.blocks ||
+	    opts.users)
 		return;
 	opts.expanders = true;
 	opts.regions = true;
+	opts.levels = true;
+}
+
+static size_t choose_tables(const struct table *tables, struct table *shown)
+{
+	const bool wanted[NR_TABLES] = {
+		opts.expanders, opts.regions, opts.levels, opts.blocks,
+		opts.users,
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < NR_TABLES; i++)
+		if (wanted[i])
+			shown[n++] = tables[i];
+	return n;
 }
 
 static enum exit_code run(int argc, char **argv)
 {
-	struct table expanders = TABLE("expanders", expander_fields,
-				       struct expander_row);
-	struct table regions = TABLE("regions", region_fields,
-				     struct region_row);
-	struct table blocks = TABLE("blocks", block_fields, struct block_row);
-	struct table users = TABLE("users", user_fields, struct user_row);
-	struct table shown[4];
+	struct table tables[NR_TABLES] = {
+		TABLE("expanders", expander_fields, struct expander_row),
+		TABLE("regions", region_fields, struct region_row),
+		TABLE("levels", level_fields, struct level_row),
+		TABLE("blocks", block_fields, struct block_row),
+		TABLE("users", user_fields, struct user_row),
+	};
+	struct table shown[NR_TABLES];
 	struct filter filter = { NULL, NULL };
 	struct cdm_ctx *ctx = session_open();
 	enum exit_code code;
-	size_t n = 0;
 
 	(void)argc;
 	(void)argv;
@@ -332,27 +416,16 @@ static enum exit_code run(int argc, char **argv)
 	choose_default();
 	code = find_filter(ctx, &filter);
 	if (code == EXIT_DONE)
-		code = collect(ctx, &filter, &expanders, &regions, &blocks,
-			       &users);
+		code = collect(ctx, &filter, tables);
 	if (code != EXIT_DONE)
 		goto out;
-	if (opts.expanders)
-		shown[n++] = expanders;
-	if (opts.regions)
-		shown[n++] = regions;
-	if (opts.blocks)
-		shown[n++] = blocks;
-	if (opts.users)
-		shown[n++] = users;
-	if (output_tables(shown, n))
+	if (output_tables(shown, choose_tables(tables, shown)))
 		code = EXIT_FAILED;
-	if (!expanders.nr_rows && !regions.nr_rows)
+	if (!tables[EXPANDERS].nr_rows && !tables[REGIONS].nr_rows)
 		note("no expander and no region here; \"cdmctl check\" tells what is missing");
 out:
-	table_free(&expanders);
-	table_free(&regions);
-	table_free(&blocks);
-	table_free(&users);
+	for (size_t i = 0; i < NR_TABLES; i++)
+		table_free(&tables[i]);
 	cdm_unref(ctx);
 	return code;
 }
@@ -360,9 +433,9 @@ out:
 const struct verb verb_list = {
 	.name = "list",
 	.operands = "",
-	.summary = "Lists expanders, regions, blocks and users",
-	.text = "Without -E, -R, -B or -U: expanders and regions. JSON is an array for one\n"
-		"kind, and an object of arrays for several.\n",
+	.summary = "Lists expanders, regions, levels, blocks and users",
+	.text = "Without -E, -R, -L, -B or -U: expanders, regions and levels. JSON is an array for\n"
+		"one kind, and an object of arrays for several.\n",
 	.options = options,
 	.run = run,
 };
