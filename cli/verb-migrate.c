@@ -152,6 +152,8 @@ struct migrate_row {
 	uint64_t no_space;
 	uint64_t retired;
 	uint64_t unmapped;
+	uint64_t whole;
+	uint64_t split;
 	uint64_t processes;
 	uint64_t vanished;
 	uint64_t refused;
@@ -165,6 +167,8 @@ struct migrate_row {
 static const struct field fields[] = {
 	FIELD(struct migrate_row, result, FIELD_TEXT, "result"),
 	FIELD(struct migrate_row, moved, FIELD_SIZE, "moved"),
+	COUNT(whole, FIELD_SIZE, "  as huge pages"),
+	COUNT(split, FIELD_SIZE, "  of huge pages, now small"),
 	COUNT(populated, FIELD_SIZE, "made there"),
 	COUNT(already, FIELD_SIZE, "already there"),
 	COUNT(filtered, FIELD_SIZE, "elsewhere"),
@@ -202,6 +206,8 @@ static void fill_row(struct migrate_row *row, const struct cdm_counts *c)
 	row->no_space = c->no_space;
 	row->retired = c->retired;
 	row->unmapped = c->unmapped;
+	row->whole = c->whole;
+	row->split = c->split;
 	row->processes = c->processes;
 	row->vanished = c->vanished;
 	row->refused = c->refused;

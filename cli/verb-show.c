@@ -29,6 +29,8 @@ struct places {
 	uint64_t swap;
 	uint64_t other;
 	uint64_t none;
+	uint64_t cdm_huge;
+	uint64_t ram_huge;
 	uint64_t by_region[REGIONS_MAX];
 };
 
@@ -58,7 +60,9 @@ static struct field process_fields[FIELDS_MAX] = {
 	FIELD(struct process_row, command, FIELD_TEXT, "command"),
 	FIELD(struct process_row, cgroup, FIELD_TEXT, "cgroup"),
 	PLACE(struct process_row, cdm, "on regions", false),
+	PLACE(struct process_row, cdm_huge, "  as huge pages", true),
 	PLACE(struct process_row, ram, "in RAM", false),
+	PLACE(struct process_row, ram_huge, "  as huge pages", true),
 	PLACE(struct process_row, swap, "swapped out", true),
 	PLACE(struct process_row, other, "elsewhere", true),
 	PLACE(struct process_row, none, "not present", false),
@@ -69,7 +73,9 @@ static struct field mapping_fields[FIELDS_MAX] = {
 	FIELD(struct mapping_row, end, FIELD_ADDRESS, "END"),
 	FIELD(struct mapping_row, perms, FIELD_TEXT, "PERMS"),
 	PLACE(struct mapping_row, cdm, "CDM", false),
+	PLACE(struct mapping_row, cdm_huge, "HUGE", false),
 	PLACE(struct mapping_row, ram, "RAM", false),
+	PLACE(struct mapping_row, ram_huge, "HUGE", false),
 	PLACE(struct mapping_row, swap, "SWAP", false),
 	PLACE(struct mapping_row, other, "OTHER", false),
 	PLACE(struct mapping_row, none, "NONE", false),
@@ -115,9 +121,20 @@ static void add_columns(struct cdm_ctx *ctx)
 	append_field(mapping_fields, name_field);
 }
 
+/* How to ask a process, or a mapping. */
+struct asker {
+	uint64_t (*bytes)(void *object, int where);
+	uint64_t (*huge)(void *object, int where);
+};
+
 static uint64_t process_bytes(void *process, int where)
 {
 	return cdm_process_get_bytes(process, where);
+}
+
+static uint64_t process_huge(void *process, int where)
+{
+	return cdm_process_get_huge(process, where);
 }
 
 static uint64_t mapping_bytes(void *mapping, int where)
@@ -125,16 +142,25 @@ static uint64_t mapping_bytes(void *mapping, int where)
 	return cdm_mapping_get_bytes(mapping, where);
 }
 
-static void fill_places(struct places *at,
-			uint64_t (*bytes)(void *object, int where), void *object)
+static uint64_t mapping_huge(void *mapping, int where)
 {
-	at->ram = bytes(object, CDM_WHERE_RAM);
-	at->swap = bytes(object, CDM_WHERE_SWAP);
-	at->other = bytes(object, CDM_WHERE_OTHER);
-	at->none = bytes(object, CDM_WHERE_NONE);
+	return cdm_mapping_get_huge(mapping, where);
+}
+
+static const struct asker ask_process = { process_bytes, process_huge };
+static const struct asker ask_mapping = { mapping_bytes, mapping_huge };
+
+static void fill_places(struct places *at, const struct asker *ask, void *object)
+{
+	at->ram = ask->bytes(object, CDM_WHERE_RAM);
+	at->ram_huge = ask->huge(object, CDM_WHERE_RAM);
+	at->swap = ask->bytes(object, CDM_WHERE_SWAP);
+	at->other = ask->bytes(object, CDM_WHERE_OTHER);
+	at->none = ask->bytes(object, CDM_WHERE_NONE);
 	for (size_t i = 0; i < columns.nr; i++) {
-		at->by_region[i] = bytes(object, columns.ids[i]);
+		at->by_region[i] = ask->bytes(object, columns.ids[i]);
 		at->cdm += at->by_region[i];
+		at->cdm_huge += ask->huge(object, columns.ids[i]);
 	}
 }
 
@@ -143,7 +169,7 @@ static void fill_process(struct process_row *row, struct cdm_process *p)
 	row->pid = (uint64_t)cdm_process_get_pid(p);
 	row->command = cdm_process_get_comm(p);
 	row->cgroup = cdm_process_get_cgroup(p);
-	fill_places(&row->at, process_bytes, p);
+	fill_places(&row->at, &ask_process, p);
 }
 
 static void fill_mapping(struct mapping_row *row, struct cdm_mapping *m)
@@ -152,7 +178,7 @@ static void fill_mapping(struct mapping_row *row, struct cdm_mapping *m)
 	row->end = cdm_mapping_get_end(m);
 	row->perms = cdm_mapping_get_perms(m);
 	row->name = cdm_mapping_get_name(m);
-	fill_places(&row->at, mapping_bytes, m);
+	fill_places(&row->at, &ask_mapping, m);
 }
 
 static int print(struct cdm_process *process)

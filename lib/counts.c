@@ -49,6 +49,8 @@ void cdm_counts_add(struct cdm_counts *sum, const struct cdm_counts *more)
 
 	foreach_class(sum, i, value)
 		*value += *class_of((struct cdm_counts *)more, i);
+	sum->whole += more->whole;
+	sum->split += more->split;
 	sum->total += more->total;
 	sum->processes += more->processes;
 	sum->vanished += more->vanished;
@@ -73,6 +75,8 @@ void cdm_passes_add(struct cdm_passes *passes, const struct cdm_counts *pass)
 	result->moved += pass->moved;
 	result->populated += pass->populated;
 	result->retired += pass->retired;
+	result->whole += pass->whole;
+	result->split += pass->split;
 	passes->last = *pass;
 	passes->any = true;
 }

@@ -168,32 +168,33 @@ struct where_sum {
 	uint64_t bytes;
 };
 
-static int sum_at_dests(void *data, uint64_t addr, uint64_t length, int where)
+static int sum_at_dests(void *data, const struct cdm_span *span)
 {
 	struct where_sum *sum = data;
 
-	(void)addr;
 	for (unsigned int i = 0; i < sum->run->nr_dests; i++)
-		if (sum->run->dests[i].where == where)
-			sum->bytes += length;
+		if (sum->run->dests[i].where == span->where)
+			sum->bytes += span->length;
 	return 0;
 }
 
 /* What of the piece is at one of the destinations already. */
 static int read_already(struct run *run, const struct cdm_move *move, uint64_t *already)
 {
-	uint64_t end = move->addr + move->length, addr = move->addr, next = addr;
+	struct cdm_query query = { .pid = move->pid, .addr = move->addr };
+	uint64_t end = move->addr + move->length, next;
 	struct where_sum sum = { .run = run };
 	int rc = 0;
 
-	while (!rc && addr < end) {
-		rc = cdm_uapi_residency(run->ctx, run->dests[0].fd, move->pid, addr,
-					end - addr, sum_at_dests, &sum, &next);
+	while (!rc && query.addr < end) {
+		query.length = end - query.addr;
+		rc = cdm_uapi_residency(run->ctx, run->dests[0].fd, &query, sum_at_dests, &sum,
+					&next);
 		if (rc == -EINTR)
 			rc = cdm_job_stop(run->job);
-		else if (!rc && next <= addr)
+		else if (!rc && next <= query.addr)
 			rc = -EIO;
-		addr = next;
+		query.addr = next;
 	}
 	*already = sum.bytes;
 	return rc;

@@ -194,10 +194,25 @@ int cdm_uapi_set_isolation_cancel(struct cdm_ctx *ctx, int fd);
 /* counts are set, not added to; next: first byte not looked at */
 int cdm_uapi_migrate(struct cdm_ctx *ctx, int fd, const struct cdm_move *move,
 		     struct cdm_counts *counts, uint64_t *next);
-/* One call; fn per extent. Returns 0, -errno or what fn returned (> 0). */
-int cdm_uapi_residency(struct cdm_ctx *ctx, int fd, pid_t pid, uint64_t addr,
-		       uint64_t length, cdm_extent_fn fn, void *data,
-		       uint64_t *next);
+/* A run of pages in one place, that are all huge or all small. */
+struct cdm_span {
+	uint64_t addr;
+	uint64_t length;
+	int where;
+	bool huge;		/* only if that was asked for */
+};
+typedef int (*cdm_span_fn)(void *data, const struct cdm_span *span);
+
+/* Which pages to ask about. */
+struct cdm_query {
+	pid_t pid;
+	uint64_t addr;
+	uint64_t length;
+	bool huge;
+};
+/* One call; fn per span. Returns 0, -errno or what fn returned (> 0). */
+int cdm_uapi_residency(struct cdm_ctx *ctx, int fd, const struct cdm_query *query,
+		       cdm_span_fn fn, void *data, uint64_t *next);
 /* All blocks; *blocks is for free(). Returns their number. */
 int cdm_uapi_blocks(struct cdm_ctx *ctx, int fd, struct cdm_block **blocks);
 

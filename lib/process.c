@@ -13,6 +13,7 @@
 struct place {
 	int where;
 	uint64_t bytes;
+	uint64_t huge;
 };
 
 struct places {
@@ -36,30 +37,44 @@ struct cdm_process {
 	struct places places;
 };
 
-static int places_add(struct places *places, int where, uint64_t bytes)
+static struct place *places_find(const struct places *places, int where)
 {
-	struct place *grown;
+	for (unsigned int i = 0; i < places->nr; i++)
+		if (places->place[i].where == where)
+			return &places->place[i];
+	return NULL;
+}
 
-	for (unsigned int i = 0; i < places->nr; i++) {
-		if (places->place[i].where == where) {
-			places->place[i].bytes += bytes;
-			return 0;
-		}
+/* huge: how many of the bytes are in huge pages */
+static int places_add(struct places *places, int where, uint64_t bytes, uint64_t huge)
+{
+	struct place *place = places_find(places, where), *grown;
+
+	if (!place) {
+		grown = realloc(places->place, (places->nr + 1) * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		places->place = grown;
+		place = &grown[places->nr++];
+		*place = (struct place) { .where = where };
 	}
-	grown = realloc(places->place, (places->nr + 1) * sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	places->place = grown;
-	grown[places->nr++] = (struct place) { where, bytes };
+	place->bytes += bytes;
+	place->huge += huge;
 	return 0;
 }
 
 static uint64_t places_get(const struct places *places, int where)
 {
-	for (unsigned int i = 0; i < places->nr; i++)
-		if (places->place[i].where == where)
-			return places->place[i].bytes;
-	return 0;
+	const struct place *place = places_find(places, where);
+
+	return place ? place->bytes : 0;
+}
+
+static uint64_t places_get_huge(const struct places *places, int where)
+{
+	const struct place *place = places_find(places, where);
+
+	return place ? place->huge : 0;
 }
 
 /* --- residency of a range --- */
@@ -81,21 +96,23 @@ int cdm_any_region_open(struct cdm_ctx *ctx)
 	return rc;
 }
 
-int cdm_walk_residency(struct cdm_ctx *ctx, int fd, pid_t pid, uint64_t addr,
-		       uint64_t length, cdm_extent_fn fn, void *data)
+int cdm_walk_residency(struct cdm_ctx *ctx, int fd, const struct cdm_query *query,
+		       cdm_span_fn fn, void *data)
 {
-	uint64_t end = addr + length, next;
+	struct cdm_query rest = *query;
+	uint64_t end = query->addr + query->length, next;
 	int rc;
 
-	while (addr < end) {
-		rc = cdm_uapi_residency(ctx, fd, pid, addr, end - addr, fn, data, &next);
+	while (rest.addr < end) {
+		rest.length = end - rest.addr;
+		rc = cdm_uapi_residency(ctx, fd, &rest, fn, data, &next);
 		if (rc == -EINTR)
 			continue;
 		if (rc)
 			return rc;
-		if (next <= addr)
+		if (next <= rest.addr)
 			return -EIO;
-		addr = next;
+		rest.addr = next;
 	}
 	return 0;
 }
@@ -103,25 +120,23 @@ int cdm_walk_residency(struct cdm_ctx *ctx, int fd, pid_t pid, uint64_t addr,
 struct joined {
 	cdm_extent_fn fn;
 	void *data;
-	uint64_t addr;
-	uint64_t length;
-	int where;
+	struct cdm_span span;
 };
 
-static int join_extent(void *data, uint64_t addr, uint64_t length, int where)
+static int join_span(void *data, const struct cdm_span *span)
 {
 	struct joined *joined = data;
+	struct cdm_span *last = &joined->span;
 	int rc = 0;
 
-	if (joined->length && joined->where == where && joined->addr + joined->length == addr) {
-		joined->length += length;
+	if (last->length && last->where == span->where &&
+	    last->addr + last->length == span->addr) {
+		last->length += span->length;
 		return 0;
 	}
-	if (joined->length)
-		rc = joined->fn(joined->data, joined->addr, joined->length, joined->where);
-	joined->addr = addr;
-	joined->length = length;
-	joined->where = where;
+	if (last->length)
+		rc = joined->fn(joined->data, last->addr, last->length, last->where);
+	*last = *span;
 	return rc;
 }
 
@@ -139,6 +154,7 @@ static int residency_fail(struct cdm_ctx *ctx, pid_t pid, int rc)
 int cdm_read_extents(struct cdm_ctx *ctx, pid_t pid, uint64_t addr, uint64_t length,
 		     cdm_extent_fn fn, void *data)
 {
+	const struct cdm_query query = { .pid = pid, .addr = addr, .length = length };
 	struct joined joined = { .fn = fn, .data = data };
 	int rc, fd = cdm_any_region_open(ctx);
 
@@ -147,10 +163,10 @@ int cdm_read_extents(struct cdm_ctx *ctx, pid_t pid, uint64_t addr, uint64_t len
 	if (addr + length < addr)
 		rc = -EINVAL;
 	else
-		rc = cdm_walk_residency(ctx, fd, pid, addr, length, join_extent, &joined);
+		rc = cdm_walk_residency(ctx, fd, &query, join_span, &joined);
 	close(fd);
-	if (!rc && joined.length)
-		return fn(data, joined.addr, joined.length, joined.where);
+	if (!rc && joined.span.length)
+		return fn(data, joined.span.addr, joined.span.length, joined.span.where);
 	return rc < 0 ? residency_fail(ctx, pid, rc) : rc;
 }
 
@@ -162,16 +178,16 @@ struct mapping_walk {
 	size_t at;
 };
 
-static int add_extent(void *data, uint64_t addr, uint64_t length, int where)
+static int add_span(void *data, const struct cdm_span *span)
 {
 	struct mapping_walk *walk = data;
 	struct cdm_process *process = walk->process;
-	uint64_t end = addr + length;
+	uint64_t addr = span->addr, end = addr + span->length;
 	int rc;
 
 	while (addr < end && walk->at < process->maps.nr) {
 		struct cdm_mapping *mapping = &process->mappings[walk->at];
-		uint64_t stop = MIN(end, mapping->vma->end);
+		uint64_t stop = MIN(end, mapping->vma->end), bytes;
 
 		if (addr >= mapping->vma->end) {
 			walk->at++;
@@ -180,9 +196,11 @@ static int add_extent(void *data, uint64_t addr, uint64_t length, int where)
 		addr = MAX(addr, mapping->vma->start);
 		if (addr >= stop)
 			break;		/* a mapping newer than the list */
-		rc = places_add(&mapping->places, where, stop - addr);
+		bytes = stop - addr;
+		rc = places_add(&mapping->places, span->where, bytes, span->huge ? bytes : 0);
 		if (!rc)
-			rc = places_add(&process->places, where, stop - addr);
+			rc = places_add(&process->places, span->where, bytes,
+					span->huge ? bytes : 0);
 		if (rc < 0)
 			return rc;
 		addr = stop;
@@ -198,12 +216,13 @@ static int process_read_places(struct cdm_ctx *ctx, struct cdm_process *process,
 {
 	struct mapping_walk walk = { .process = process };
 	const struct cdm_maps *maps = &process->maps;
+	struct cdm_query query = { .pid = process->pid, .huge = true };
 
 	if (!maps->nr)
 		return 0;
-	return cdm_walk_residency(ctx, fd, process->pid, maps->vma[0].start,
-				  maps->vma[maps->nr - 1].end - maps->vma[0].start,
-				  add_extent, &walk);
+	query.addr = maps->vma[0].start;
+	query.length = maps->vma[maps->nr - 1].end - query.addr;
+	return cdm_walk_residency(ctx, fd, &query, add_span, &walk);
 }
 
 /* A line of smaps, "Rss:    12 kB", of a mapping. */
@@ -221,7 +240,7 @@ static int smaps_value(const char *line, const char *key, uint64_t *bytes)
 /* Without a region to ask: what is resident is in RAM. */
 static int process_read_smaps(struct cdm_ctx *ctx, struct cdm_process *process)
 {
-	uint64_t start, rss = 0, swap = 0;
+	uint64_t start, rss = 0, huge = 0, swap = 0;
 	char *text, *line, *save = NULL, path[32];
 	unsigned long long from, to;
 	size_t at = 0;
@@ -242,19 +261,24 @@ static int process_read_smaps(struct cdm_ctx *ctx, struct cdm_process *process)
 			continue;
 		}
 		smaps_value(line, "Rss:", &rss);
+		smaps_value(line, "AnonHugePages:", &huge);
 		if (!smaps_value(line, "Swap:", &swap) || at >= process->maps.nr)
 			continue;
 		mapping = &process->mappings[at];
 		uint64_t size = mapping->vma->end - mapping->vma->start;
 		uint64_t none = size - MIN(size, rss + swap);
-		struct place found[] = {
-			{ CDM_WHERE_RAM, rss }, { CDM_WHERE_SWAP, swap }, { CDM_WHERE_NONE, none },
+		const struct place found[] = {
+			{ CDM_WHERE_RAM, rss, huge },
+			{ CDM_WHERE_SWAP, swap, 0 },
+			{ CDM_WHERE_NONE, none, 0 },
 		};
 
 		for (size_t i = 0; !rc && i < ARRAY_SIZE(found); i++) {
-			rc = places_add(&mapping->places, found[i].where, found[i].bytes);
+			rc = places_add(&mapping->places, found[i].where, found[i].bytes,
+					found[i].huge);
 			if (!rc)
-				rc = places_add(&process->places, found[i].where, found[i].bytes);
+				rc = places_add(&process->places, found[i].where, found[i].bytes,
+						found[i].huge);
 		}
 	}
 	free(text);
@@ -344,6 +368,11 @@ uint64_t cdm_process_get_bytes(struct cdm_process *process, int where)
 	return places_get(&process->places, where);
 }
 
+uint64_t cdm_process_get_huge(struct cdm_process *process, int where)
+{
+	return places_get_huge(&process->places, where);
+}
+
 struct cdm_mapping *cdm_mapping_get_first(struct cdm_process *process)
 {
 	return process->maps.nr ? process->mappings : NULL;
@@ -380,4 +409,9 @@ const char *cdm_mapping_get_name(struct cdm_mapping *mapping)
 uint64_t cdm_mapping_get_bytes(struct cdm_mapping *mapping, int where)
 {
 	return places_get(&mapping->places, where);
+}
+
+uint64_t cdm_mapping_get_huge(struct cdm_mapping *mapping, int where)
+{
+	return places_get_huge(&mapping->places, where);
 }

@@ -29,6 +29,7 @@ static_assert(offsetof(struct cdm_set_isolation, out_length) == 32,
 static_assert(offsetof(struct cdm_set_isolation, out_no_memory) == 72,
 	      "cdm_set_isolation.out_no_memory");
 static_assert(sizeof(struct cdm_extent) == 24, "cdm_extent");
+static_assert(offsetof(struct cdm_extent, flags) == 20, "cdm_extent.flags");
 static_assert(sizeof(struct cdm_residency) == 56, "cdm_residency");
 static_assert(offsetof(struct cdm_residency, extents) == 32, "cdm_residency.extents");
 static_assert(sizeof(struct cdm_block_info) == 48, "cdm_block_info");
@@ -153,34 +154,43 @@ int cdm_uapi_migrate(struct cdm_ctx *ctx, int fd, const struct cdm_move *move,
 	counts->no_space = arg.out_no_space * page;
 	counts->retired = arg.out_retired * page;
 	counts->unmapped = arg.out_unmapped * page;
+	counts->whole = arg.out_whole * page;
+	counts->split = arg.out_split * page;
 	return 0;
 }
 
 #define EXTENTS_PER_CALL	4096
 
-int cdm_uapi_residency(struct cdm_ctx *ctx, int fd, pid_t pid, uint64_t addr,
-		       uint64_t length, cdm_extent_fn fn, void *data,
-		       uint64_t *next)
+int cdm_uapi_residency(struct cdm_ctx *ctx, int fd, const struct cdm_query *query,
+		       cdm_span_fn fn, void *data, uint64_t *next)
 {
 	struct cdm_extent *extents = calloc(EXTENTS_PER_CALL, sizeof(*extents));
 	struct cdm_residency arg = {
 		.size = sizeof(arg),
-		.pid = pid,
+		.flags = query->huge ? CDM_RESIDENCY_HUGE : 0,
+		.pid = query->pid,
 		.nr_extents = EXTENTS_PER_CALL,
-		.addr = addr,
-		.length = length,
+		.addr = query->addr,
+		.length = query->length,
 		.extents = (uintptr_t)extents,
 	};
 	int rc;
 
-	*next = addr;
+	*next = query->addr;
 	if (!extents)
 		return -ENOMEM;
 	rc = ctx->ioctl(fd, CDM_RESIDENCY, &arg);
-	if (!rc) {
+	if (!rc)
 		*next = arg.out_next;
-		for (uint32_t i = 0; !rc && i < MIN(arg.out_nr_extents, EXTENTS_PER_CALL); i++)
-			rc = fn(data, extents[i].addr, extents[i].length, extents[i].where);
+	for (uint32_t i = 0; !rc && i < MIN(arg.out_nr_extents, EXTENTS_PER_CALL); i++) {
+		const struct cdm_span span = {
+			.addr = extents[i].addr,
+			.length = extents[i].length,
+			.where = extents[i].where,
+			.huge = extents[i].flags & CDM_EXTENT_HUGE,
+		};
+
+		rc = fn(data, &span);
 	}
 	free(extents);
 	return rc;

@@ -76,16 +76,16 @@ struct tally {
 	uint64_t end;
 };
 
-static int tally_extent(void *data, uint64_t addr, uint64_t length, int where)
+static int tally_span(void *data, const struct cdm_span *span)
 {
 	struct tally *tally = data;
 
-	if (where < 0 || (tally->id >= 0 && where != tally->id))
+	if (span->where < 0 || (tally->id >= 0 && span->where != tally->id))
 		return 0;
 	if (!tally->bytes)
-		tally->first = addr;
-	tally->bytes += length;
-	tally->end = addr + length;
+		tally->first = span->addr;
+	tally->bytes += span->length;
+	tally->end = span->addr + span->length;
 	return 0;
 }
 
@@ -95,13 +95,15 @@ static int tally_extent(void *data, uint64_t addr, uint64_t length, int where)
  */
 static int tally_process(struct cdm_ctx *ctx, int fd, pid_t pid, struct tally *tally)
 {
+	struct cdm_query query = { .pid = pid };
 	struct cdm_maps maps;
 	int rc = cdm_maps_read(ctx, pid, &maps);
 
-	if (!rc && maps.nr)
-		rc = cdm_walk_residency(ctx, fd, pid, maps.vma[0].start,
-					maps.vma[maps.nr - 1].end - maps.vma[0].start,
-					tally_extent, tally);
+	if (!rc && maps.nr) {
+		query.addr = maps.vma[0].start;
+		query.length = maps.vma[maps.nr - 1].end - query.addr;
+		rc = cdm_walk_residency(ctx, fd, &query, tally_span, tally);
+	}
 	cdm_maps_free(&maps);
 	return rc == -ESRCH ? 0 : rc;
 }

@@ -275,6 +275,8 @@ void cdm_job_set_shared(struct cdm_job *job, bool shared);
  * @no_space: stayed: no destination had room
  * @retired: could not be read and is being retired
  * @unmapped: no mapping there
+ * @whole: of @moved, as part of huge pages that are huge at the destination too
+ * @split: of @moved, of huge pages that became small ones
  * @processes: processes looked at (not bytes)
  * @vanished: of those, that ended meanwhile
  * @refused: of those, that the caller may not touch
@@ -295,6 +297,8 @@ struct cdm_counts {
 	uint64_t no_space;
 	uint64_t retired;
 	uint64_t unmapped;
+	uint64_t whole;
+	uint64_t split;
 	uint64_t processes;
 	uint64_t vanished;
 	uint64_t refused;

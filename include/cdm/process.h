@@ -39,6 +39,9 @@ const char *cdm_process_get_cgroup(struct cdm_process *process);
  */
 uint64_t cdm_process_get_bytes(struct cdm_process *process, int where);
 
+/** cdm_process_get_huge() - of those bytes, mapped as huge pages */
+uint64_t cdm_process_get_huge(struct cdm_process *process, int where);
+
 struct cdm_mapping *cdm_mapping_get_first(struct cdm_process *process);
 struct cdm_mapping *cdm_mapping_get_next(struct cdm_mapping *mapping);
 
@@ -55,6 +58,8 @@ const char *cdm_mapping_get_perms(struct cdm_mapping *mapping);
 const char *cdm_mapping_get_name(struct cdm_mapping *mapping);
 /** as cdm_process_get_bytes() */
 uint64_t cdm_mapping_get_bytes(struct cdm_mapping *mapping, int where);
+/** as cdm_process_get_huge() */
+uint64_t cdm_mapping_get_huge(struct cdm_mapping *mapping, int where);
 
 /** one run of pages; Returns: 0 to go on, anything else ends the walk */
 typedef int (*cdm_extent_fn)(void *data, uint64_t addr, uint64_t length, int where);

@@ -88,7 +88,10 @@ static void test_meminfo(void **state)
 	assert_int_equal(swap_free, 0);
 }
 
-/* pid 7 has a page on cdm0 and one on cdm1, pid 8 three on cdm0, 9 is not ours */
+/*
+ * pid 7 has a page on cdm0 and one, said to be huge, on cdm1, pid 8 three on cdm0,
+ * 9 is not ours
+ */
 static int ioctl_residency(int fd, unsigned long request, void *data)
 {
 	struct cdm_residency *arg = data;
@@ -102,7 +105,10 @@ static int ioctl_residency(int fd, unsigned long request, void *data)
 	if (arg->pid == 7) {
 		extent[0] = (struct cdm_extent) { 0x1000, 0x1000, 0, 0 };
 		extent[1] = (struct cdm_extent) { 0x2000, 0x1000, CDM_WHERE_RAM, 0 };
-		extent[2] = (struct cdm_extent) { 0x5000, 0x1000, 1, 0 };
+		extent[2] = (struct cdm_extent) {
+			0x5000, 0x1000, 1,
+			arg->flags & CDM_RESIDENCY_HUGE ? CDM_EXTENT_HUGE : 0,
+		};
 		extent[3] = (struct cdm_extent) { 0x6000, 0x1000, CDM_WHERE_NONE, 0 };
 		arg->out_nr_extents = 4;
 	} else {
@@ -142,12 +148,16 @@ static void test_process(void **state)
 	assert_int_equal(cdm_process_get_bytes(process, 1), 0x1000);
 	assert_int_equal(cdm_process_get_bytes(process, CDM_WHERE_RAM), 0x1000);
 	assert_int_equal(cdm_process_get_bytes(process, CDM_WHERE_SWAP), 0);
+	assert_int_equal(cdm_process_get_huge(process, 0), 0);
+	assert_int_equal(cdm_process_get_huge(process, 1), 0x1000);
 	mapping = cdm_mapping_get_first(process);
 	assert_string_equal(cdm_mapping_get_name(mapping), "[heap]");
 	assert_int_equal(cdm_mapping_get_bytes(mapping, 0), 0x1000);
 	assert_int_equal(cdm_mapping_get_bytes(mapping, 1), 0);
+	assert_int_equal(cdm_mapping_get_huge(mapping, 1), 0);
 	mapping = cdm_mapping_get_next(mapping);
 	assert_int_equal(cdm_mapping_get_bytes(mapping, 1), 0x1000);
+	assert_int_equal(cdm_mapping_get_huge(mapping, 1), 0x1000);
 	assert_int_equal(cdm_mapping_get_bytes(mapping, CDM_WHERE_NONE), 0x1000);
 	assert_null(cdm_mapping_get_next(mapping));
 	cdm_process_unref(process);
@@ -164,10 +174,11 @@ static void test_process_without_module(void **state)
 	fake_write(fake, "/proc/7/maps", "1000-4000 rw-p 0 00:00 0 [heap]\n"
 		   "5000-7000 rw-p 0 00:00 0 \n");
 	fake_write(fake, "/proc/7/smaps", "1000-4000 rw-p 0 00:00 0 [heap]\n"
-		   "Rss:  8 kB\nAnonHugePages:  0 kB\nSwap: 4 kB\nSwapPss: 0 kB\n"
-		   "5000-7000 rw-p 0 00:00 0 \nRss: 4 kB\nSwap: 0 kB\n");
+		   "Rss:  8 kB\nAnonHugePages:  4 kB\nSwap: 4 kB\nSwapPss: 0 kB\n"
+		   "5000-7000 rw-p 0 00:00 0 \nRss: 4 kB\nAnonHugePages: 0 kB\nSwap: 0 kB\n");
 	assert_int_equal(cdm_process_read(fake->ctx, 7, &process), 0);
 	assert_int_equal(cdm_process_get_bytes(process, CDM_WHERE_RAM), 0x3000);
+	assert_int_equal(cdm_process_get_huge(process, CDM_WHERE_RAM), 0x1000);
 	assert_int_equal(cdm_process_get_bytes(process, CDM_WHERE_SWAP), 0x1000);
 	assert_int_equal(cdm_process_get_bytes(process, CDM_WHERE_NONE), 0x1000);
 	cdm_process_unref(process);
