@@ -17,6 +17,7 @@ static const cdm_check_fn subjects[] = {
 	cdm_check_expanders,
 	cdm_check_hypervisor,
 	cdm_check_regions,
+	cdm_check_reserved,
 	cdm_check_privileges,
 };
 

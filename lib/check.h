@@ -28,5 +28,7 @@ void cdm_check_group(struct cdm_ctx *ctx, struct cdm_check *check);
 void cdm_check_expanders(struct cdm_ctx *ctx, struct cdm_check *check);
 void cdm_check_hypervisor(struct cdm_ctx *ctx, struct cdm_check *check);
 void cdm_check_regions(struct cdm_ctx *ctx, struct cdm_check *check);
+/* check-reserved.c */
+void cdm_check_reserved(struct cdm_ctx *ctx, struct cdm_check *check);
 
 #endif /* _LIBCDM_CHECK_H */
