@@ -111,6 +111,13 @@ static int change_call(struct cdm_job *job, int fd, uint64_t timeout_ms, void *d
 				      &job->drain);
 }
 
+static int refuse(struct change *change, bool memmap_on_block, int rc)
+{
+	const struct cdm_wanted wanted = { change->isolation, change->length, memmap_on_block };
+
+	return cdm_level_fail(change->region, &wanted, rc);
+}
+
 static int busy_fail(struct change *change)
 {
 	cdm_region_refresh(change->region);
@@ -150,7 +157,7 @@ static int change_fail(struct change *change, int fd, int rc)
 		return cdm_stuck_fail(job, rc, outcome);
 	if (rc == -EBUSY)
 		return busy_fail(change);
-	return cdm_level_fail(change->region, change->isolation, change->length, rc);
+	return refuse(change, change->region->memmap_on_block, rc);
 }
 
 static int change_online(struct change *change)
@@ -186,7 +193,7 @@ static int change_held(struct change *change)
 		return rc;
 	if (rc == -EBUSY)
 		return busy_fail(change);
-	return cdm_level_fail(change->region, change->isolation, change->length, rc);
+	return refuse(change, job->memmap_on_block, rc);
 }
 
 static int change_run(struct change *change)

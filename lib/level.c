@@ -50,24 +50,35 @@ static int length_fail(struct cdm_region *region, uint64_t length)
 			cdm_size_text(region->size).text);
 }
 
-int cdm_level_fail(struct cdm_region *region, int isolation, uint64_t length, int rc)
+static int offer_fail(struct cdm_region *region, const struct cdm_wanted *wanted)
 {
-	const char *level = cdm_isolation_get_name(isolation);
+	const char *level = cdm_isolation_get_name(wanted->isolation);
+
+	if (wanted->memmap_on_block && wanted->isolation >= CDM_ISOLATION_RESERVED)
+		return cdm_fail(region->ctx, EOPNOTSUPP, "level %s keeps struct pages in RAM, and "
+				"they are to be in the blocks; 'cdmctl offline %s', then online "
+				"with --memmap ram", level, region->name);
+	return cdm_fail(region->ctx, EOPNOTSUPP, "level %s does not exist on this kernel and "
+			"module", level);
+}
+
+int cdm_level_fail(struct cdm_region *region, const struct cdm_wanted *wanted, int rc)
+{
+	const char *level = cdm_isolation_get_name(wanted->isolation);
 	struct cdm_ctx *ctx = region->ctx;
 
 	switch (rc) {
 	case -EXDEV:
-		return clash_fail(region, isolation);
+		return clash_fail(region, wanted->isolation);
 	case -ERANGE:
 		return cdm_fail(ctx, ERANGE, "its blocks of %s are no whole memory blocks of the "
 				"kernel, which level %s needs; use level private",
 				cdm_size_text(region->block_size).text, level);
 	case -EOPNOTSUPP:
 	case -ENOTTY:
-		return cdm_fail(ctx, EOPNOTSUPP, "level %s does not exist on this kernel and "
-				"module", level);
+		return offer_fail(region, wanted);
 	case -EINVAL:
-		return length_fail(region, length);
+		return length_fail(region, wanted->length);
 	case -ENOMEM:
 		return cdm_fail(ctx, ENOMEM, "no memory for the struct pages of a block");
 	case -EPERM:

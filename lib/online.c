@@ -221,21 +221,23 @@ static int need_claim(struct online *online)
 static int level_fail(struct online *online, int rc)
 {
 	struct cdm_region *region = online->job->region;
-	int isolation = online->isolation;
+	const struct cdm_wanted wanted = {
+		online->isolation, online->job->length, online->job->memmap_on_block,
+	};
 
 	if (rc != -EBUSY) {
-		cdm_level_fail(region, isolation, online->job->length, rc);
+		cdm_level_fail(region, &wanted, rc);
 		return cdm_fail_prefix(online->ctx, rc, "%s: ", region->name);
 	}
 	cdm_region_refresh(region);
 	if (region->state == CDM_STATE_DRAINING)
 		return cdm_fail(online->ctx, EBUSY, "%s is being drained", region->name);
-	if (region->isolation != isolation)
+	if (region->isolation != wanted.isolation)
 		return cdm_fail(online->ctx, EBUSY, "%s is online at level %s with %s; 'cdmctl "
 				"set-isolation %s %s' changes that", region->name,
 				cdm_isolation_get_name(region->isolation),
 				cdm_size_text(region->online_size).text, region->name,
-				cdm_isolation_get_name(isolation));
+				cdm_isolation_get_name(wanted.isolation));
 	return cdm_fail(online->ctx, EBUSY, "%s is online with %s; 'cdmctl offline %s' first",
 			region->name, cdm_size_text(region->online_size).text, region->name);
 }

@@ -164,8 +164,14 @@ int cdm_region_open(struct cdm_region *region);
 struct cdm_region *cdm_region_find_dax(struct cdm_ctx *ctx, const char *dax_name);
 
 /* --- level.c --- */
-/* The message for why the kernel did not give the region a level; returns rc. */
-int cdm_level_fail(struct cdm_region *region, int isolation, uint64_t length, int rc);
+/* What the kernel was asked for. */
+struct cdm_wanted {
+	int isolation;
+	uint64_t length;		/* 0: all */
+	bool memmap_on_block;
+};
+/* The message for why the region did not get it; returns rc. */
+int cdm_level_fail(struct cdm_region *region, const struct cdm_wanted *wanted, int rc);
 
 /* --- uapi.c: the ioctls, in bytes; -errno without a message --- */
 

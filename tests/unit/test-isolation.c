@@ -96,7 +96,7 @@ static int model_set(struct cdm_set_isolation *arg)
 		return 0;
 	}
 	arg->out_left = 3;
-	arg->out_pinned = block < 0 ? 3 : 0;
+	arg->out_pinned = model.stuck >= 0 ? 3 : 0;
 	return -ETIMEDOUT;
 }
 
@@ -324,6 +324,17 @@ static void test_refusals(void **state)
 	}
 }
 
+static void test_memmap_in_blocks(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_write(&f->fake, "/sys/bus/cdm/devices/cdm0/memmap", "block\n");
+	model.error = -EOPNOTSUPP;
+	assert_int_equal(cdm_job_set_isolation(f->job, f->region, CDM_ISOLATION_SHARED),
+			 -EOPNOTSUPP);
+	assert_true(says(f, "online with --memmap ram"));
+}
+
 static void test_mixed(void **state)
 {
 	struct fixture *f = *state;
@@ -356,6 +367,7 @@ int main(void)
 		test(test_no_room_for_a_block),
 		test(test_held_goes_online),
 		test(test_refusals),
+		test(test_memmap_in_blocks),
 		test(test_mixed),
 	};
 
