@@ -90,7 +90,9 @@ def get():
 
 
 def build(root):
-    host_packages({"mmdebstrap": "mmdebstrap", mirror.KEYRING: "debian-archive-keyring"})
+    # dpkg-dev: what makes mmdebstrap fast asks dpkg-architecture.
+    host_packages({"mmdebstrap": "mmdebstrap", "dpkg-architecture": "dpkg-dev",
+                   mirror.KEYRING: "debian-archive-keyring"})
     check_keyring()
     began = time.monotonic()
     sources = mirror.sources()
