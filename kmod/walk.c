@@ -75,8 +75,9 @@ unsigned long cdm_walk_gap(struct mm_struct *mm, unsigned long addr,
 	return addr;
 }
 
-static struct cdm_spot page_spot(struct vm_area_struct *vma, unsigned long pfn,
-				 bool huge_pmd)
+static struct cdm_spot folio_spot(struct vm_area_struct *vma,
+				  struct folio *folio, unsigned long pfn,
+				  bool huge_pmd)
 {
 	int id = cdm_region_id_of_pfn(pfn);
 	struct cdm_spot spot = {
@@ -84,7 +85,6 @@ static struct cdm_spot page_spot(struct vm_area_struct *vma, unsigned long pfn,
 		.kind = CDM_KIND_PAGE,
 		.huge = huge_pmd,
 	};
-	struct folio *folio = page_folio(pfn_to_page(pfn));
 
 	if (id < 0 && folio_is_zone_device(folio))
 		return (struct cdm_spot) { CDM_WHERE_OTHER, CDM_KIND_OTHER };
@@ -104,6 +104,25 @@ static struct cdm_spot page_spot(struct vm_area_struct *vma, unsigned long pfn,
 		   folio_test_locked(folio)) {
 		spot.kind = CDM_KIND_TRANSIT;
 	}
+	return spot;
+}
+
+/*
+ * Since its entry was read the page may have been freed and become part of
+ * another folio, so it is held while it is looked at, as gup_fast does.
+ */
+static struct cdm_spot page_spot(struct vm_area_struct *vma, unsigned long pfn,
+				 bool huge_pmd)
+{
+	struct cdm_spot spot = { CDM_WHERE_OTHER, CDM_KIND_TRANSIT };
+	struct page *page = pfn_to_page(pfn);
+	struct folio *folio = page_folio(page);
+
+	if (!folio_try_get(folio))
+		return spot;
+	if (page_folio(page) == folio)
+		spot = folio_spot(vma, folio, pfn, huge_pmd);
+	folio_put(folio);
 	return spot;
 }
 
