@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kernels: all
+ * vm: --expander 512M
+ * timeout: 180
+ *
+ * Processes whose pages something has a hold on, or that cannot run: offline with a
+ * time limit ends in time, says who and why when it did not succeed, and puts
+ * everything back in service; once the holder lets go the region goes offline.
+ * Being traced, read, stopped, frozen or stuck in a fault is no hold.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cdmtest.h"
+
+#define LENGTH		(2 * MIB)
+#define SEED		11
+#define LIMIT_MS	2000
+#define SLACK_S		4.0
+
+static const int id;
+static int fd;
+static char *memory;		/* of the hostage, at the same address in all */
+static int ready[2];		/* the hostage is where it should be */
+static int go[2];		/* it may let go */
+
+static void say_ready(void)
+{
+	check(write(ready[1], "r", 1) == 1, "pipe: %m");
+}
+
+static void wait_go(void)
+{
+	char byte;
+
+	while (read(go[0], &byte, 1) < 0 && errno == EINTR)
+		;
+}
+
+static void in_region(void)
+{
+	content_write(memory, LENGTH, SEED);
+	move_whole(fd, memory, LENGTH, id, 0);
+}
+
+/* What the hostage does between being moved and being let go. */
+
+static void in_pipe(void)
+{
+	struct iovec iov = { .iov_base = memory, .iov_len = PAGE };
+	int ends[2];
+
+	in_region();
+	check(!pipe(ends) && vmsplice(ends[1], &iov, 1, 0) == (ssize_t)PAGE,
+	      "vmsplice: %m");
+	say_ready();
+	wait_go();
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* The kernel takes the pages to RAM before it pins them for long. */
+static void in_ring(void)
+{
+	struct iovec iov = { .iov_base = memory, .iov_len = LENGTH };
+	struct io_uring ring;
+	int rc;
+
+	in_region();
+	check(!io_uring_queue_init(4, &ring, 0), "io_uring_queue_init");
+	rc = io_uring_register_buffers(&ring, &iov, 1);
+	check(!rc, "io_uring_register_buffers: %s", strerror(-rc));
+	check_where("pinned for long", memory, LENGTH, CDM_WHERE_RAM);
+	say_ready();
+	wait_go();
+	io_uring_queue_exit(&ring);
+}
+
+static void just_waits(void)
+{
+	in_region();
+	say_ready();
+	wait_go();
+}
+
+static void *touch_missing(void *addr)
+{
+	/* Sleeps in the fault until the userfaultfd is closed. */
+	*(volatile char *)addr = 1;
+	return NULL;
+}
+
+static void in_fault(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	pthread_t thread;
+	char *missing = map_anon(PAGE);
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	check(uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api), "userfaultfd: %m");
+	reg.range.start = (uintptr_t)missing;
+	reg.range.len = PAGE;
+	check(!ioctl(uffd, UFFDIO_REGISTER, &reg), "UFFDIO_REGISTER: %m");
+	in_region();
+	pthread_create(&thread, NULL, touch_missing, missing);
+	sleep_ms(200);
+	say_ready();
+	wait_go();
+	close(uffd);
+	pthread_join(thread, NULL);
+}
+
+/* What somebody else does to it meanwhile, and undoes. */
+
+static pid_t helper;
+
+static void start_nothing(pid_t pid)
+{
+}
+
+static void end_nothing(pid_t pid)
+{
+}
+
+static void start_stop(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGSTOP);
+	check(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status),
+	      "it does not stop");
+}
+
+static void end_stop(pid_t pid)
+{
+	kill(pid, SIGCONT);
+}
+
+static void start_trace(pid_t pid)
+{
+	int status;
+
+	check(!ptrace(PTRACE_ATTACH, pid, 0, 0), "PTRACE_ATTACH: %m");
+	check(waitpid(pid, &status, 0) == pid && WIFSTOPPED(status),
+	      "it does not stop for its tracer");
+	errno = 0;
+	ptrace(PTRACE_PEEKDATA, pid, memory, 0);
+	check(!errno, "PTRACE_PEEKDATA: %m");
+}
+
+static void end_trace(pid_t pid)
+{
+	check(!ptrace(PTRACE_DETACH, pid, 0, 0), "PTRACE_DETACH: %m");
+}
+
+static void start_reader(pid_t pid)
+{
+	static char copy[LENGTH];
+	struct iovec to = { copy, LENGTH }, from = { memory, LENGTH };
+
+	helper = fork();
+	if (helper)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (process_vm_readv(pid, &to, 1, &from, 1, 0) == (ssize_t)LENGTH)
+		content_check("read from outside", copy, LENGTH, SEED);
+	_exit(1);
+}
+
+static void end_reader(pid_t pid)
+{
+	int status;
+
+	kill(helper, SIGKILL);
+	check(waitpid(helper, &status, 0) == helper && WIFSIGNALED(status),
+	      "the reader ended by itself, with %#x", status);
+}
+
+#define FROZEN	"/sys/fs/cgroup/cdm-hostage"
+
+static void start_freeze(pid_t pid)
+{
+	char text[32];
+	unsigned int i;
+
+	check(!mkdir(FROZEN, 0755) || errno == EEXIST, FROZEN ": %m");
+	snprintf(text, sizeof(text), "%d", pid);
+	proc_write(FROZEN "/cgroup.procs", text);
+	proc_write(FROZEN "/cgroup.freeze", "1");
+	for (i = 0; i < 100; i++) {
+		if (!system("grep -q 'frozen 1' " FROZEN "/cgroup.events"))
+			return;
+		sleep_ms(50);
+	}
+	fail("it does not freeze");
+}
+
+static void end_freeze(pid_t pid)
+{
+	proc_write(FROZEN "/cgroup.freeze", "0");
+}
+
+static const struct scene {
+	const char *name;
+	void (*hostage)(void);
+	void (*start)(pid_t pid);
+	void (*end)(pid_t pid);
+	bool holds;		/* offline can not succeed before the end */
+} scenes[] = {
+	{ "a pipe", in_pipe, start_nothing, end_nothing, true },
+	{ "buffers of io_uring", in_ring, start_nothing, end_nothing },
+	{ "a fault that waits", in_fault, start_nothing, end_nothing },
+	{ "stopped", just_waits, start_stop, end_stop },
+	{ "traced", just_waits, start_trace, end_trace },
+	{ "read from outside", just_waits, start_reader, end_reader },
+	{ "frozen", just_waits, start_freeze, end_freeze },
+};
+
+static pid_t hostage_start(const struct scene *scene)
+{
+	char byte;
+	pid_t pid;
+
+	check(!pipe(ready) && !pipe(go), "pipe: %m");
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(go[1]);
+		scene->hostage();
+		content_check(scene->name, memory, LENGTH, SEED);
+		_exit(0);
+	}
+	close(ready[1]);
+	check(read(ready[0], &byte, 1) == 1, "the hostage died");
+	return pid;
+}
+
+static void hostage_end(pid_t pid)
+{
+	close(go[1]);
+	child_check(pid, 0);
+	close(go[0]);
+	close(ready[0]);
+}
+
+/* cdmctl: in time, with the name of the holder if there is one. */
+static int offline_named(pid_t pid)
+{
+	char line[256];
+	double began = now(), took;
+	int rc;
+
+	snprintf(line, sizeof(line),
+		 "cdmctl offline cdm0 --timeout 2 --json >out 2>err");
+	rc = system(line);
+	took = now() - began;
+	note("offline: status %d after %.1f s", WEXITSTATUS(rc), took);
+	check(took < LIMIT_MS / 1e3 + SLACK_S * (atoi(getenv("CDM_SLOW") ?: "1")),
+	      "it took %.1f s", took);
+	if (rc)
+		shell("jq -e \"any(.holders[]; .pid == %d and .reason == \\\"pinned\\\")\" out || { cat out err; exit 1; }",
+		      pid);
+	return rc;
+}
+
+static void play(const struct scene *scene)
+{
+	pid_t pid = hostage_start(scene);
+	int rc;
+
+	note("-- %s (pid %d), %llu pages in use", scene->name, pid,
+	     (unsigned long long)region_used(id));
+	scene->start(pid);
+	rc = offline_named(pid);
+	check(!rc == !scene->holds, "%s: offline %s", scene->name,
+	      rc ? "failed" : "succeeded");
+	region_check_state(id, rc ? "online" : "held");
+	scene->end(pid);
+	hostage_end(pid);
+	if (rc)
+		check_errno("offline afterwards", 0,
+			    region_offline(fd, 0, 10000, NULL));
+	check_errno("online again", 0, region_online(fd));
+}
+
+int main(void)
+{
+	size_t i;
+
+	test_begin(1);
+	fd = region_open(id);
+	memory = map_aligned(LENGTH, 2 * MIB);
+	for (i = 0; i < ARRAY_SIZE(scenes); i++)
+		play(&scenes[i]);
+	close(fd);
+	test_end();
+	return 0;
+}
