@@ -61,39 +61,50 @@ class Build:
 
     # The module ---------------------------------------------------------------
 
-    def module(self, version):
+    def module_folder(self, kernel):
+        """Where kmod/ is built for a kernel."""
+        return self.home / f"kmod-{self.tree.root.name}-{kernel.version}"
+
+    def module(self, kernel):
         """Builds kmod/ for a kernel; returns the .ko files, [] if there is no kmod/."""
         if not (self.source / "kmod/Makefile").exists():
             return []
-        place = self.home / f"kmod-{self.tree.root.name}-{version}"
+        place = self.module_folder(kernel)
         changed = mirror_files(self.source, place, KERNEL_PARTS)
         done = place / ".cdm-built"
         if changed or not done.exists():
             done.unlink(missing_ok=True)
-            self.make(f"kmod-{version}",
+            self.make(f"kmod-{kernel.version}",
                       ["make", f"-j{os.cpu_count()}", "-C", "/mnt/src/kmod",
-                       f"KDIR=/lib/modules/{version}/build", "modules"],
-                      [(place, "/mnt/src")], "/mnt/src/kmod")
+                       f"KDIR={kernel.kdir}", *kernel.options, "modules"],
+                      [(place, "/mnt/src"), *kernel.binds], "/mnt/src/kmod")
             done.touch()
         return sorted((place / "kmod").rglob("*.ko"))
 
-    def modules_folder(self, version):
+    def kernel_modules(self, kernel):
+        """The kernel's own modules, if the guest's disk has them not."""
+        if kernel.packaged:
+            return {}
+        return walk(kernel.modules, f"usr/lib/modules/{kernel.version}/")
+
+    def modules_folder(self, kernel):
         """A /lib/modules/VERSION overlay with cdm's modules and indexes that know
         them: {path in guest: file on host}."""
-        built = self.module(version)
+        built = self.module(kernel)
+        below = f"usr/lib/modules/{kernel.version}"
         if not built:
             return {}
-        place = self.home / f"modules-{self.tree.root.name}-{version}"
-        base = place / "lib/modules" / version
+        place = self.home / f"modules-{self.tree.root.name}-{kernel.version}"
+        base = place / "lib/modules" / kernel.version
         updates = base / "updates"
         fresh = False
         if not (base / "kernel").exists():
-            stock = self.tree.root / "usr/lib/modules" / version
             base.mkdir(parents=True, exist_ok=True)
             # Hard links: depmod reads every module, a copy would double the cache.
-            subprocess.run(["cp", "-al", str(stock / "kernel"), str(base)], check=True)
+            subprocess.run(["cp", "-al", str(kernel.modules / "kernel"), str(base)],
+                           check=True)
             for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
-                shutil.copy2(stock / name, base / name)
+                shutil.copy2(kernel.modules / name, base / name)
         updates.mkdir(exist_ok=True)
         names = {path.name for path in built}
         for path in updates.iterdir():
@@ -106,11 +117,11 @@ class Build:
                 shutil.copy2(path, target)
                 fresh = True
         if fresh or not (base / "modules.dep.bin").exists():
-            self.make(f"depmod-{version}", ["depmod", "-b", "/mnt/modules", version],
+            self.make(f"depmod-{kernel.version}",
+                      ["depmod", "-b", "/mnt/modules", kernel.version],
                       [(place, "/mnt/modules")], "/")
-        files = {f"usr/lib/modules/{version}/updates/{path.name}": path for path in built}
-        for path in base.glob("modules.*"):
-            files[f"usr/lib/modules/{version}/{path.name}"] = path
+        files = {f"{below}/updates/{path.name}": path for path in built}
+        files |= {f"{below}/{path.name}": path for path in base.glob("modules.*")}
         return files
 
     # User space ---------------------------------------------------------------
@@ -139,8 +150,9 @@ class Build:
 
     # Test programs ------------------------------------------------------------
 
-    def test_programs(self):
-        """Compiles tests/guest/*.c; returns {guest: host} of programs and scripts."""
+    def test_programs(self, kernel):
+        """Compiles tests/guest/*.c, and its modules for a kernel; returns
+        {guest: host} of programs, modules and scripts."""
         guest = self.source / "tests/guest"
         if not guest.is_dir():
             return {}
@@ -149,8 +161,9 @@ class Build:
             out = self.home / f"programs-{self.tree.root.name}"
             out.mkdir(exist_ok=True)
             self.make("programs", ["make", f"-j{os.cpu_count()}", "-s",
-                                   "-C", "/mnt/src/tests/guest", "OUT=/mnt/out"],
-                      [(self.source, "/mnt/src"), (out, "/mnt/out")], "/")
+                                   "-C", "/mnt/src/tests/guest", "OUT=/mnt/out",
+                                   f"VERSION={kernel.version}", f"KDIR={kernel.kdir}"],
+                      [(self.source, "/mnt/src"), (out, "/mnt/out"), *kernel.binds], "/")
             files.update(walk(out, "usr/lib/cdm-tests/"))
         files.update({name: path for name, path in walk(guest, "usr/lib/cdm-tests/").items()
                       if path.suffix not in (".c", ".h") and path.name != "Makefile"})

@@ -8,8 +8,15 @@ import re
 import shlex
 
 from .base import Failure
+from .kernel import BUILT
 
-KERNELS = ("7.2", "6.12", "6.1")
+PACKAGED = ("7.2", "6.12", "6.1")
+KERNELS = (*PACKAGED, *BUILT)
+# Built of the sources of this one, so that what runs there runs on them too.
+NEWEST = PACKAGED[0]
+# The areas that ./test runs on the debug kernel without being asked to.
+DEBUGGED = ("kmod-*", "move-*", "drain-*", "poison-*", "hostile-*", "isolation-*",
+            "permission-*", "fault-*", "hostage-*", "surprise-*", "limit-*")
 KEYS = ("kernels", "vm", "timeout", "quick", "fresh")
 HEAD_LINES = 40
 
@@ -25,8 +32,9 @@ class Test:
 
     def options(self, kernel):
         """The `vm run` options of the guest that this test wants on KERNEL."""
+        stands_for = NEWEST if kernel in BUILT else kernel
         for name, words in self.vm:
-            if name == kernel:
+            if name and name in (kernel, stands_for):
                 return words
         words = dict(self.vm).get("", ())
         return soft_reserved(words) if kernel == "6.1" else words
@@ -63,10 +71,12 @@ def read(path):
         return None
     kernels = tuple(values["kernels"].split())
     if kernels == ("all",):
-        kernels = KERNELS
+        kernels = PACKAGED
     unknown = [kernel for kernel in kernels if kernel not in KERNELS]
     if unknown or not kernels:
         raise Failure(f"{path.name}: unknown kernel {' '.join(unknown)}")
+    if NEWEST in kernels:
+        kernels += tuple(kernel for kernel in BUILT if kernel not in kernels)
     return Test(
         name=path.stem if path.suffix == ".c" else path.name,
         kernels=kernels,
@@ -85,6 +95,13 @@ def tests(folder):
             if test:
                 found[test.name] = test
     return list(found.values())
+
+
+def by_default(test, kernel):
+    """Whether ./test runs it on KERNEL when no kernel is named."""
+    if kernel == "debug":
+        return any(fnmatch.fnmatch(test.name, area) for area in DEBUGGED)
+    return kernel in PACKAGED
 
 
 def skips(path):

@@ -17,7 +17,7 @@ import threading
 import time
 import tty
 
-from . import image, layer, machine, tree
+from . import image, kernel, layer, machine, tree
 from .agent import Agent
 from .base import Failure, cache_root, locked, say, source_root
 from .build import Build, home_of
@@ -37,7 +37,7 @@ class Guest:
         self.output = output            # where the command's stdout goes, else ours
         self.interactive = options.interactive
         self.tree = tree.get()
-        self.version = self.tree.kernel(options.kernel)
+        self.kernel = kernel.find(self.tree, options.kernel)
         self.news = queue.Queue()
         self.boot_seconds = None
         self.process = None
@@ -57,22 +57,22 @@ class Guest:
         self.log = KernelLog(self.console)
         build = Build(self.tree)
         with build.lock():
-            files = {}
+            files = build.kernel_modules(self.kernel)
             if not self.options.no_cdm:
                 files.update(build.user_space())
-                files.update(build.modules_folder(self.version))
-            files.update(build.test_programs())
+                files.update(build.modules_folder(self.kernel))
+            files.update(build.test_programs(self.kernel))
             layer.write(self.folder / "layer.tar", files, self.command,
                         self.options.copy, self.interactive)
         options = self.options
         self.machine = machine.Machine(
-            kernel=f"/boot/vmlinuz-{self.version}",
-            initrd=f"/mnt/cache/{image.initramfs(self.tree, self.version).name}",
+            kernel=self.kernel.image,
+            initrd=f"/mnt/cache/{image.initramfs(self.tree, self.kernel).name}",
             disk=f"/mnt/cache/{image.disk(self.tree).name}",
             layer="/mnt/run/layer.tar", console="/mnt/run/console.log",
             memory="/mnt/memory", ram=options.ram, cpus=options.cpus,
             cpu=options.cpu or (machine.BENCH_CPU if options.bench else machine.CPU),
-            bench=options.bench, append=tuple(options.append),
+            bench=options.bench, append=self.kernel.line(options.append),
             soft_reserved=tuple(options.soft_reserved),
             expanders=tuple(machine.expanders(options.expander, options.absent)))
         for one in self.machine.expanders:

@@ -9,6 +9,7 @@ from .main import guest_parser
 
 RECORD = "\x1e"
 SHOWN_LINES = 60            # of a failed test's output
+SLOW = {"debug": 4, "kcsan": 6}     # times as long as on a packaged kernel
 SLACK = 60                  # seconds a guest may take for putting itself back, a test
 
 
@@ -23,6 +24,7 @@ class Collector:
         self.began = 0
         self.ended = []
         self.fresh = self.done = False
+        self.counters = []
 
     def write(self, data):
         *lines, self.rest = (self.rest + data).split(b"\n")
@@ -44,6 +46,8 @@ class Collector:
         elif word == "end":
             name, took, *reason = rest.split(" ", 2)
             self.finish(name, int(took) / 1000, reason[0] if reason else "")
+        elif word == "gcov":
+            self.counters.append(rest.split(" ", 1))
         elif word == "fresh":
             self.fresh = True
         elif word == "done":
@@ -67,12 +71,14 @@ class Collector:
                             [*self.output[-SHOWN_LINES:], *report[1:]])
 
 
-def run_group(kernel, options, tests, results, verbose=False):
-    """Runs TESTS in one guest, and in further ones where that is lost."""
+def run_group(kernel, options, tests, results, coverage, verbose=False):
+    """Runs TESTS in one guest, and in further ones where that is lost. What gcov has
+    counted goes to COVERAGE."""
     left, idle = list(tests), 0
     while left:
         collector = Collector(kernel, results, verbose)
         report = boot(kernel, options, left, collector)
+        coverage.add(collector.counters)
         if collector.running:
             collector.died(report)
         elif not collector.fresh and not collector.done:
@@ -90,11 +96,13 @@ def run_group(kernel, options, tests, results, verbose=False):
 
 
 def boot(kernel, options, tests, collector):
+    slow = SLOW.get(kernel, 1)
     words = ["--kernel", kernel, *options,
-             "--timeout", str(sum(test.timeout + SLACK for test in tests))]
+             "--timeout", str(slow * sum(test.timeout + SLACK for test in tests))]
     arguments = guest_parser().parse_args(words)
     arguments.interactive = False
-    command = ["/usr/lib/cdm-vm/run-tests", *(f"{test.name}:{test.timeout}" for test in tests)]
+    command = ["env", f"CDM_SLOW={slow}", "/usr/lib/cdm-vm/run-tests",
+               *(f"{test.name}:{slow * test.timeout}" for test in tests)]
     guest = Guest(arguments, command, output=collector)
     guest.run()
     return guest.report
@@ -108,7 +116,8 @@ def choose(folder, patterns, kernels, quick, matches):
             continue
         if quick and not test.quick:
             continue
-        wanted = [kernel for kernel in test.kernels if kernel in kernels]
+        wanted = [kernel for kernel in test.kernels
+                  if (kernel in kernels if kernels else catalog.by_default(test, kernel))]
         # The quick run takes the first kernel of each test: one guest, not three.
         chosen += [(test, kernel) for kernel in (wanted[:1] if quick else wanted)]
     return chosen

@@ -53,9 +53,9 @@ def disk(tree):
     return path
 
 
-def module_files(tree, version, names):
+def module_files(kernel, names):
     """The files of kernel modules and all they need, in the order to load them."""
-    base = tree.root / "usr/lib/modules" / version
+    base = kernel.modules
     needs, by_name = {}, {}
     for line in (base / "modules.dep").read_text(encoding="utf-8").splitlines():
         path, deps = line.split(":", 1)
@@ -67,7 +67,7 @@ def module_files(tree, version, names):
         if name not in by_name:
             if name in IF_THERE or f"/{name}.ko" in built_in.replace("-", "_"):
                 continue
-            raise Failure(f"kernel {version} has no module {name}")
+            raise Failure(f"kernel {kernel.version} has no module {name}")
         path = by_name[name]
         for one in [*reversed(needs[path]), path]:
             if one not in ordered:
@@ -75,11 +75,11 @@ def module_files(tree, version, names):
     return [base / path for path in ordered]
 
 
-def initramfs(tree, version):
-    """The path of the initramfs for one kernel of TREE."""
+def initramfs(tree, kernel):
+    """The path of the initramfs for one kernel."""
     script = (GUEST / "init").read_bytes()
     recipe = hashlib.sha256(script + repr(BOOT_MODULES + IF_THERE).encode()).hexdigest()[:8]
-    path = cache_root() / f"initramfs-{tree.root.name}-{version}-{recipe}.cpio"
+    path = cache_root() / f"initramfs-{tree.root.name}-{kernel.version}-{recipe}.cpio"
     if path.exists():
         return path
     archive = Cpio()
@@ -88,11 +88,11 @@ def initramfs(tree, version):
     archive.file("bin/busybox", (tree.root / "usr/bin/busybox").read_bytes(), 0o755)
     archive.file("init", script, 0o755)
     order = []
-    for module in module_files(tree, version, IF_THERE + BOOT_MODULES):
+    for module in module_files(kernel, IF_THERE + BOOT_MODULES):
         plain = module.name.split(".ko")[0] + ".ko"
         archive.file(f"modules/{plain}", unpacked(tree, module), 0o644)
         order.append(plain)
-    archive.file("modules/order", ("\n".join(order) + "\n").encode(), 0o644)
+    archive.file("modules/order", "".join(f"{name}\n" for name in order).encode(), 0o644)
     part = path.with_name(path.name + ".part")
     part.write_bytes(archive.finish())
     part.rename(path)

@@ -26,7 +26,10 @@ MASKED = (
     "getty@tty1.service", "getty.target", "serial-getty@ttyS0.service",
     "systemd-journal-flush.service", "systemd-random-seed.service",
     "keyboard-setup.service", "console-setup.service", "dkms.service",
-    "dev-hugepages.mount.disabled",
+    "dev-hugepages.mount.disabled", "e2scrub_reap.service",
+    # each of them takes seconds under a debug kernel; who needs one loads it
+    "modprobe@configfs.service", "modprobe@drm.service", "modprobe@efi_pstore.service",
+    "modprobe@fuse.service",
 )
 
 

@@ -18,7 +18,7 @@ def size(text):
 
 def guest_options(parser):
     add = parser.add_argument
-    add("--kernel", default="7.2", help="7.2 (default), 6.12 or 6.1")
+    add("--kernel", default="7.2", help="7.2 (default), 6.12, 6.1, debug or kcsan (built here once)")
     add("--ram", type=size, default="2G", help="ordinary memory (2G)")
     add("--cpus", type=int, default=2)
     add("--expander", action="append", default=[], metavar="SIZE[@WINDOW]",

@@ -7,8 +7,9 @@ import signal
 import sys
 import time
 
-from . import catalog, guesttests, hosttests
+from . import catalog, coverage, guesttests, hosttests, kernel, tree
 from .base import Failure, say, source_root
+from .build import Build
 from .results import Results
 
 
@@ -56,12 +57,12 @@ def main(argv):
 
 def chosen_guests(arguments):
     return guesttests.choose(source_root() / "tests/guest", arguments.patterns,
-                             arguments.kernel or catalog.KERNELS, arguments.quick, matches)
+                             arguments.kernel, arguments.quick, matches)
 
 
 def show(guests):
-    for kernel, options, members in catalog.groups(guests):
-        print(f"{kernel} {' '.join(options)}")
+    for name, options, members in catalog.groups(guests):
+        print(f"{name} {' '.join(options)}")
         for test in members:
             print(f"    {test.name}")
 
@@ -83,14 +84,30 @@ def host(arguments, results):
 def guest(arguments, guests, results):
     listed = catalog.skips(source_root() / "tests/skips")
     left = []
-    for test, kernel in guests:
-        reason = catalog.skip_reason(listed, test.name, kernel)
+    for test, name in guests:
+        reason = catalog.skip_reason(listed, test.name, name)
         if reason:
-            results.skip(test.name, kernel, reason)
+            results.skip(test.name, name, reason)
         else:
-            left.append((test, kernel))
-    for kernel, options, members in catalog.groups(left):
-        guesttests.run_group(kernel, options, members, results, arguments.verbose)
+            left.append((test, name))
+    counted = coverage.Coverage()
+    for name, options, members in catalog.groups(left):
+        guesttests.run_group(name, options, members, results, counted,
+                             arguments.verbose)
+    if counted.guests:
+        show_coverage(counted)
+    counted.close()
+
+
+def show_coverage(counted):
+    """The table of lines, kept beside what was built."""
+    root = tree.get()
+    build = Build(root)
+    notes = build.module_folder(kernel.find(root, "debug"))
+    rows = coverage.table(counted.lines(root, notes))
+    path = build.home / "coverage"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    print(f"\n{rows[-1].strip()} were run by {counted.guests} guests: {path}")
 
 
 if __name__ == "__main__":

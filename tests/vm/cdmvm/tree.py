@@ -49,11 +49,6 @@ class Tree:
             name, version = line.split()
             self.kernels[name] = version
 
-    def kernel(self, name):
-        if name not in self.kernels:
-            raise Failure(f"no kernel {name!r} here; there are: {' '.join(self.kernels)}")
-        return self.kernels[name]
-
     def chroot_argv(self, argv, binds=(), cwd="/"):
         """The command that runs ARGV inside the tree, in a mount namespace of its
         own, so that nothing stays mounted whatever happens. BINDS are pairs of

@@ -115,9 +115,19 @@ class Catalog(unittest.TestCase):
         for text, name in ((shell, "a-b"), (c, "a-b.c")):
             test = self.read(text, name)
             self.assertEqual((test.name, test.kernels, test.quick, test.timeout),
-                             ("a-b", ("7.2", "6.1"), True, 60))
+                             ("a-b", ("7.2", "6.1", "debug", "kcsan"), True, 60))
             self.assertEqual(test.options("7.2"), ("--expander", "512M@1", "--ram", "3G"))
             self.assertEqual(test.options("6.1"), ("--soft-reserved", "512M", "--ram", "3G"))
+            self.assertEqual(test.options("debug"), test.options("7.2"))
+
+    def test_debug_kernels_run_what_the_newest_runs(self):
+        self.assertEqual(self.read("# kernels: 6.1\n").kernels, ("6.1",))
+        self.assertEqual(self.read("# kernels: debug\n").kernels, ("debug",))
+        area = self.read("# kernels: all\n", "move-layout")
+        other = self.read("# kernels: all\n", "cli-plug")
+        self.assertEqual([catalog.by_default(area, kernel) for kernel in catalog.KERNELS],
+                         [True, True, True, True, False])
+        self.assertFalse(catalog.by_default(other, "debug"))
 
     def test_header_of_one_kernel(self):
         test = self.read("# kernels: all\n# vm: --expander 1G\n# vm 6.1: --soft-reserved 1G\n")
