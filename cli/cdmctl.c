@@ -33,10 +33,10 @@ const struct verb *verb_find(const char *name)
 
 enum exit_code verb_unknown(const char *name)
 {
-	const char *names[32] = { NULL };
+	const char *names[ARRAY_SIZE(verbs)] = { NULL };
 	const char *near;
 
-	for (size_t i = 0; verbs[i] && i < ARRAY_SIZE(names) - 1; i++)
+	for (size_t i = 0; verbs[i]; i++)
 		names[i] = verbs[i]->name;
 	near = suggest(name, names);
 	if (near)

@@ -50,8 +50,8 @@ static int add_pid(const struct opt *opt, const char *text)
 
 static int add_cgroup(const struct opt *opt, const char *text)
 {
+	const char *path = NULL;
 	struct opt one = *opt;
-	const char *path;
 
 	one.dest = &path;
 	if (opt_text(&one, text))

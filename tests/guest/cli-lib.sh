@@ -113,6 +113,7 @@ victim()
 	pid=$!
 	wait_until 30 eval "test -s $name.out || ! kill -0 $pid"
 	[[ -s $name.out ]] || fail "cli-victim $* did not start"
+	# shellcheck disable=SC2034 # for the test
 	read -r addr length <"$name.out"
 }
 

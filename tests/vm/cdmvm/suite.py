@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from . import catalog, coverage, guesttests, hosttests, kernel, tree
+from . import catalog, coverage, guesttests, hosttests, kernel, static, tree
 from .base import Failure, say, source_root
 from .build import Build
 from .results import Results
@@ -74,6 +74,7 @@ def host(arguments, results):
     if arguments.kernel and not arguments.patterns:
         return
     hosttests.run_own(results, wanted, arguments.quick)
+    static.run(results, wanted)
     if not (source_root() / "meson.build").exists():
         return
     home = hosttests.prepare()

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What can be said of the sources without running them."""
+
+import subprocess
+import time
+
+from .base import host_packages, source_root
+
+NEEDED = {"shellcheck": "shellcheck", "cppcheck": "cppcheck"}
+SHELLS = ("sh", "bash")
+
+# Their macros look like unknown syntax otherwise.
+HEADERS = ("cxl/libcxl.h", "daxctl/libdaxctl.h", "libkmod.h")
+
+CPPCHECK = ("cppcheck", "--quiet", "--error-exitcode=1", "--std=c11", "--inline-suppr",
+            "--enable=warning,portability,performance", "-Iinclude", "-Iinclude/uapi",
+            "-Ilib", *(f"--include=/usr/include/{name}" for name in HEADERS),
+            "--suppress=*:/usr/include/*", "lib", "cli", "kmod/logic")
+SHELLCHECK = ("shellcheck", "--external-sources", "--source-path=SCRIPTDIR",
+              "--severity=warning")
+
+
+def scripts():
+    """All scripts of the shell, by their names or first lines."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=source_root(), text=True,
+                            stdout=subprocess.PIPE, check=True).stdout
+    for name in listed.split("\0"):
+        path = source_root() / name
+        if not name or not path.is_file():
+            continue
+        with open(path, "rb") as text:
+            first = text.readline(80).decode(errors="replace").split()
+        if path.suffix == ".sh" or (first and first[0].startswith("#!")
+                                    and first[-1].rsplit("/", 1)[-1] in SHELLS):
+            yield name
+
+
+def run(results, wanted):
+    """One test for each tool."""
+    checks = [("static-cppcheck", lambda: CPPCHECK),
+              ("static-shellcheck", lambda: (*SHELLCHECK, *scripts()))]
+    checks = [(name, argv) for name, argv in checks if wanted(name)]
+    if checks:
+        host_packages(NEEDED)
+    for name, argv in checks:
+        began = time.monotonic()
+        found = subprocess.run(argv(), cwd=source_root(), text=True, check=False,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+        took = time.monotonic() - began
+        if found.returncode == 0:
+            results.ok(name, "host", took)
+        else:
+            results.not_ok(name, "host", took, "findings", found.stdout.splitlines()[-60:])
