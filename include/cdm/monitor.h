@@ -47,8 +47,8 @@ const char *cdm_event_get_subsystem(struct cdm_event *event);
 const char *cdm_event_get_device(struct cdm_event *event);
 /**
  * cdm_event_get_kind() - what happened
- * Returns: CDM_EVENT_* of <linux/cdm.h> ("online", "offline", "drain", "stuck",
- * "resume", "retire"), or udev's action ("add", "remove", "bind", "unbind",
+ * Returns: CDM_EVENT_* of <linux/cdm.h> ("online", "offline", "isolation", "drain",
+ * "stuck", "resume", "retire"), or udev's action ("add", "remove", "bind", "unbind",
  * "change", "move", ...).
  */
 const char *cdm_event_get_kind(struct cdm_event *event);
