@@ -2,8 +2,9 @@
 /*
  * cdm: blocks, the unit in which a region gets and loses pages.
  *
- * The only file that makes and removes memory maps. A block has no struct
- * pages until somebody needs one, so a region costs nothing until it is used.
+ * A block has no struct pages until somebody needs one, so a region costs nothing
+ * until it is used. It can be in two ways, by its level: coherent.c and system.c
+ * are the only files that make and remove memory maps.
  */
 #include <linux/jiffies.h>
 #include <linux/memory.h>
@@ -19,37 +20,22 @@
 /* Blocks that lose their memory map at the same time. */
 #define REMOVERS	8
 
-CDM_PAGEMAP_FREE(cdm_page_freed)
-
-static const struct dev_pagemap_ops pagemap_ops = {
-	CDM_PAGEMAP_FREE_OP,
-	.memory_failure = cdm_memory_failure,
-};
-
-/* All pages of cdm have one owner: one migrate_vma call finds all of them. */
-static char pagemap_owner;
+static int block_populate(struct cdm_block *block)
+{
+	if (block->isolation == CDM_ISOLATION_PRIVATE)
+		return cdm_coherent_populate(block);
+	return cdm_system_populate(block);
+}
 
 /**
- * cdm_pagemap_owner() - the owner that the memory maps of all regions name
+ * cdm_block_set_role() - say what the pages of a block are now
+ * @block: the block
+ * @role: its new role
  *
- * Return: for migrate_vma.pgmap_owner.
+ * Context: any; cdm_region.grow is held, for several blocks at a time by who
+ * removes them.
  */
-void *cdm_pagemap_owner(void)
-{
-	return &pagemap_owner;
-}
-
-/**
- * cdm_block_of_page() - the block that a page of cdm belongs to
- * @page: a page of a block that has its memory map
- */
-struct cdm_block *cdm_block_of_page(struct page *page)
-{
-	return container_of(page_pgmap(page), struct cdm_block, pgmap);
-}
-
-/* cdm_region.grow is held, for several blocks at a time by who removes them. */
-static void block_set_role(struct cdm_block *block, enum cdm_role role)
+void cdm_block_set_role(struct cdm_block *block, enum cdm_role role)
 {
 	trace_cdm_block_role(block->region->id, block->start_pfn, block->role,
 			     role);
@@ -139,130 +125,6 @@ void cdm_blocks_exit(struct cdm_region *region)
 	kvfree(region->blocks);
 }
 
-/* Bad pages must not hold the memory map; such a block uses RAM for it. */
-static bool memmap_fits_on(struct cdm_block *block, unsigned long memmap_pages)
-{
-	unsigned long pfn = block->start_pfn;
-
-	return !xa_find(&block->region->retired, &pfn,
-			block->start_pfn + memmap_pages - 1, XA_PRESENT);
-}
-
-static void pgmap_prepare(struct cdm_block *block)
-{
-	unsigned long memmap_pages = PFN_UP(block->nr_pages * sizeof(struct page));
-	/* It has const members, so it is copied as a whole. */
-	const struct vmem_altmap altmap = {
-		.base_pfn = block->start_pfn,
-		.end_pfn = block->start_pfn + block->nr_pages - 1,
-		.free = memmap_pages,
-	};
-	struct dev_pagemap *pgmap = &block->pgmap;
-
-	memset(pgmap, 0, sizeof(*pgmap));
-	pgmap->type = MEMORY_DEVICE_COHERENT;
-	pgmap->range.start = PFN_PHYS(block->start_pfn);
-	pgmap->range.end = PFN_PHYS(block->start_pfn + block->nr_pages) - 1;
-	pgmap->nr_range = 1;
-	pgmap->ops = &pagemap_ops;
-	pgmap->owner = &pagemap_owner;
-	block->first = 0;
-	if (!block->region->memmap_on_block ||
-	    !memmap_fits_on(block, memmap_pages))
-		return;
-
-	memcpy(&pgmap->altmap, &altmap, sizeof(altmap));
-	pgmap->flags = PGMAP_ALTMAP_VALID;
-	block->first = memmap_pages;
-}
-
-/* Mark what can not be handed out: the memory map, and pages known to be bad. */
-static unsigned long *used_bits_new(struct cdm_block *block,
-				    unsigned long *nr_retired)
-{
-	unsigned long *bits, bit, pfn = block->start_pfn + block->first;
-	void *entry;
-
-	bits = kvcalloc(BITS_TO_LONGS(block->nr_pages), sizeof(long), GFP_KERNEL);
-	if (!bits)
-		return NULL;
-	for (bit = 0; bit < block->first; bit++)
-		cdm_bits_set(bits, bit);
-
-	*nr_retired = 0;
-	xa_for_each_range(&block->region->retired, pfn, entry, pfn,
-			  block->start_pfn + block->nr_pages - 1) {
-		cdm_bits_set(bits, pfn - block->start_pfn);
-		SetPageHWPoison(pfn_to_page(pfn));
-		++*nr_retired;
-	}
-	return bits;
-}
-
-static int block_populate(struct cdm_block *block)
-{
-	unsigned long *bits, nr_retired;
-	void *mapped;
-
-	lockdep_assert_held(&block->region->grow);
-
-	pgmap_prepare(block);
-	mapped = memremap_pages(&block->pgmap, block->region->nid);
-	if (IS_ERR(mapped))
-		return PTR_ERR(mapped);
-	bits = used_bits_new(block, &nr_retired);
-	if (!bits) {
-		memunmap_pages(&block->pgmap);
-		return -ENOMEM;
-	}
-
-	block_set_role(block, CDM_ROLE_COHERENT);
-	spin_lock_irq(&block->lock);
-	block->used_bits = bits;
-	block->nr_retired = nr_retired;
-	block->hint = block->first;
-	spin_unlock_irq(&block->lock);
-	cdm_block_open(block, READ_ONCE(block->region->state) == CDM_ACTIVE);
-	return 0;
-}
-
-/*
- * 6.1 counts the bad pages of a section down when it goes away, as often as it
- * comes and goes, while memory_failure() counts each up once. So the flags go
- * first, and HardwareCorrupted keeps the page, on every kernel.
- */
-static void poison_clear(struct cdm_block *block)
-{
-	unsigned long pfn;
-	void *entry;
-
-	xa_for_each_range(&block->region->retired, pfn, entry, block->start_pfn,
-			  block->start_pfn + block->nr_pages - 1)
-		if (pfn >= block->start_pfn + block->first)
-			ClearPageHWPoison(pfn_to_page(pfn));
-}
-
-static void block_depopulate(struct cdm_block *block)
-{
-	unsigned long *bits;
-
-	if (block->role != CDM_ROLE_COHERENT)
-		return;
-	spin_lock_irq(&block->lock);
-	if (WARN_ON_ONCE(block->nr_used || block->open)) {
-		spin_unlock_irq(&block->lock);
-		return;
-	}
-	bits = block->used_bits;
-	block->used_bits = NULL;
-	spin_unlock_irq(&block->lock);
-
-	poison_clear(block);
-	memunmap_pages(&block->pgmap);
-	block_set_role(block, CDM_ROLE_IDLE);
-	kvfree(bits);
-}
-
 /**
  * struct cdm_removal - taking the memory maps of a region away
  * @job: its work
@@ -290,13 +152,13 @@ static bool removal_step(struct cdm_job *job, struct cdm_batch *batch)
 	mutex_unlock(&job->lock);
 	if (!block)
 		return false;
-	block_depopulate(block);
+	cdm_coherent_depopulate(block);
 	return true;
 }
 
 /**
- * cdm_blocks_depopulate() - take the memory maps of all blocks away
- * @region: drained, so no page is in use
+ * cdm_blocks_depopulate() - take the memory maps of all coherent blocks away
+ * @region: drained, so no page is in use, and its system blocks are idle
  *
  * Most of the time of memunmap_pages() is waiting for RCU, so blocks go several
  * at a time.
@@ -316,24 +178,50 @@ void cdm_blocks_depopulate(struct cdm_region *region)
 	mutex_lock(&region->grow);
 	if (cdm_job_run(&removal.job, REMOVERS, false))
 		for (i = 0; i < region->nr_blocks; i++)
-			block_depopulate(&region->blocks[i]);
+			if (region->blocks[i].role == CDM_ROLE_COHERENT)
+				cdm_coherent_depopulate(&region->blocks[i]);
 	mutex_unlock(&region->grow);
 }
 
+/* Pages that can be handed out without another block, as far as is known. */
 static unsigned long free_pages_of(struct cdm_region *region)
 {
-	return max(atomic_long_read(&region->nr_free), 0L);
+	return max(atomic_long_read(&region->nr_free), 0L) +
+	       cdm_system_free(region);
 }
 
+/* One of the region's level, if there is one; others while that is changed. */
 static struct cdm_block *next_idle_block(struct cdm_region *region)
 {
+	struct cdm_block *other = NULL;
 	unsigned int i;
 
-	for (i = 0; i < region->nr_blocks; i++)
-		if (region->blocks[i].online &&
-		    region->blocks[i].role == CDM_ROLE_IDLE)
-			return &region->blocks[i];
-	return NULL;
+	for (i = 0; i < region->nr_blocks; i++) {
+		struct cdm_block *block = &region->blocks[i];
+
+		if (!block->online || block->role != CDM_ROLE_IDLE)
+			continue;
+		if (block->isolation == region->isolation)
+			return block;
+		other = other ?: block;
+	}
+	return other;
+}
+
+/**
+ * cdm_block_set_isolation() - give an idle block another level
+ * @block: the block
+ * @isolation: the level
+ *
+ * Context: may sleep; takes cdm_region.grow.
+ */
+void cdm_block_set_isolation(struct cdm_block *block,
+			     enum cdm_isolation isolation)
+{
+	mutex_lock(&block->region->grow);
+	if (!WARN_ON_ONCE(block->role != CDM_ROLE_IDLE))
+		block->isolation = isolation;
+	mutex_unlock(&block->region->grow);
 }
 
 /*
@@ -389,6 +277,59 @@ int cdm_blocks_grow(struct cdm_region *region, unsigned long nr_pages)
 	return rc;
 }
 
+/* Pages that blocks of the region's level can give without another block. */
+static unsigned long room_at_level(struct cdm_region *region)
+{
+	if (region->isolation == CDM_ISOLATION_PRIVATE)
+		return max(atomic_long_read(&region->nr_free), 0L);
+	return cdm_system_free(region);
+}
+
+/**
+ * cdm_blocks_make_room() - see to it that blocks of the region's level have pages
+ * @region: the region, whose level is being changed
+ * @nr_pages: how many
+ *
+ * Context: may sleep; takes cdm_region.grow. Call without mmap_lock.
+ * Return: true if there are as many.
+ */
+bool cdm_blocks_make_room(struct cdm_region *region, unsigned long nr_pages)
+{
+	int rc = 0;
+
+	mutex_lock(&region->grow);
+	while (!rc && room_at_level(region) < nr_pages) {
+		struct cdm_block *block = next_idle_block(region);
+
+		if (!block || block->isolation != region->isolation)
+			break;
+		rc = block_populate(block);
+	}
+	mutex_unlock(&region->grow);
+	return room_at_level(region) >= nr_pages;
+}
+
+/**
+ * cdm_blocks_populate() - give blocks that are shared their memory now
+ * @region: the region
+ *
+ * Context: may sleep; takes cdm_region.grow.
+ * Return: 0, or why a block could not get it.
+ */
+int cdm_blocks_populate(struct cdm_region *region)
+{
+	unsigned int i;
+	int rc = 0;
+
+	mutex_lock(&region->grow);
+	for (i = 0; i < region->nr_blocks && !rc; i++)
+		if (region->blocks[i].role == CDM_ROLE_IDLE &&
+		    region->blocks[i].isolation == CDM_ISOLATION_SHARED)
+			rc = block_populate(&region->blocks[i]);
+	mutex_unlock(&region->grow);
+	return rc;
+}
+
 /**
  * cdm_blocks_open() - start or stop handing out pages
  * @region: the region
@@ -424,6 +365,7 @@ void cdm_block_info(struct cdm_block *block, struct cdm_block_info *info)
 	info->start = PFN_PHYS(block->start_pfn);
 	info->length = PFN_PHYS(block->nr_pages);
 	info->role = block->role;
+	info->flags = block->isolation << CDM_BLOCK_ISOLATION_SHIFT;
 	if (block->online)
 		info->flags |= CDM_BLOCK_ONLINE;
 	if (block->used_bits) {
@@ -436,4 +378,6 @@ void cdm_block_info(struct cdm_block *block, struct cdm_block_info *info)
 	info->used = block->nr_used;
 	info->retired = block->nr_retired;
 	spin_unlock_irqrestore(&block->lock, flags);
+	if (info->role == CDM_ROLE_SYSTEM)
+		cdm_system_info(block, info);
 }

@@ -2,8 +2,8 @@
 /*
  * cdm: what the files of the module share.
  *
- * Who may call what: dax.c knows the dax bus and nothing of pages; only block.c
- * makes and removes memory maps; only migrate.c calls migrate_vma_*() and
+ * Who may call what: dax.c knows the dax bus and nothing of pages; only coherent.c
+ * and hotplug.c make and remove memory maps; only migrate.c calls migrate_vma_*() and
  * migrate_device_*(); structs of the UAPI stop at ioctl.c. Kernel versions are
  * known in compat/ alone.
  *
@@ -16,10 +16,13 @@
  *   cdm_region.admin     (mutex)  one change of level or drain at a time
  *   regions_lock         (mutex)  the list of all regions, in region.c
  *   cdm_region.grow      (mutex)  one block gets its memory map at a time
- *   cpu and memory hotplug locks  taken by memremap_pages(), and by a drain
- *                                  that looks at the batches of all CPUs
+ *   online_lock          (mutex)  one memory block goes online, in hotplug.c
+ *   device, cpu and memory hotplug locks  taken by memremap_pages(), by what
+ *                                  adds and removes memory, and by a drain that
+ *                                  looks at the batches of all CPUs
  *   mmap_lock            (mm)     of the process whose pages move
  *   cdm_job.lock         (mutex)  which window is next
+ *   cdm_region.chunks    (mutex)  what of system blocks the allocator has
  *   page locks                    trylock only, as the core does
  *   cdm_block.lock       (irq)    which pages are in use; also in the free
  *                                 callback, which may run in interrupts
@@ -39,6 +42,7 @@
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "../include/uapi/linux/cdm.h"
@@ -47,6 +51,9 @@
 /* Pages that are looked at, and stop their owner, at a time: one 2 MiB window. */
 #define CDM_WINDOW_PAGES	512UL
 #define CDM_WINDOW_SIZE		(CDM_WINDOW_PAGES << PAGE_SHIFT)
+
+/* What the kernel's allocator gets and gives back at a time. */
+#define CDM_CHUNK_PAGES		((unsigned long)MAX_ORDER_NR_PAGES)
 
 /* Ranges that one dax device may consist of. */
 #define CDM_RANGES_MAX		16
@@ -69,17 +76,53 @@ enum cdm_state {
 };
 
 /**
+ * enum cdm_chunk - where a piece of a system block is
+ * @CDM_CHUNK_EXPOSED: the kernel's allocator has it
+ * @CDM_CHUNK_FRESH: withheld since its block came online
+ * @CDM_CHUNK_TAKEN: allocated from the allocator, to withhold it
+ * @CDM_CHUNK_BAD: withheld since its block came online, and for good: a page of it
+ *	is bad
+ */
+enum cdm_chunk {
+	CDM_CHUNK_EXPOSED,
+	CDM_CHUNK_FRESH,
+	CDM_CHUNK_TAKEN,
+	CDM_CHUNK_BAD,
+};
+
+/**
+ * enum cdm_presence - a system block, seen from the kernel
+ * @CDM_PRESENCE_OFFLINE: its memory block is offline: it has no pages
+ * @CDM_PRESENCE_ONLINE: it is online
+ * @CDM_PRESENCE_GOING: it is being taken offline: nothing is exposed or withheld
+ */
+enum cdm_presence {
+	CDM_PRESENCE_OFFLINE,
+	CDM_PRESENCE_ONLINE,
+	CDM_PRESENCE_GOING,
+};
+
+/**
  * struct cdm_block - the unit in which a region gets and loses pages
  * @region: owner
  * @start_pfn: first page
  * @nr_pages: length
  * @online: belongs to the part of the region that is in use; changed under
  *	cdm_region.admin
- * @role: what its pages are, changed by block_set_role() under
+ * @isolation: its level, CDM_ISOLATION_NONE while held; changed under
+ *	cdm_region.admin and cdm_region.grow while @role is CDM_ROLE_IDLE
+ * @before: the level it had before a change that is not finished, or
+ *	CDM_ISOLATION_NONE; guarded by cdm_region.admin
+ * @role: what its pages are, changed by cdm_block_set_role() under
  *	cdm_region.grow
  * @pgmap: the memory map while @role is CDM_ROLE_COHERENT
  * @first: first page that can be handed out (behind the memory map, if that
  *	is in the block); changed under cdm_region.grow while @used_bits is NULL
+ * @chunks: enum cdm_chunk of each chunk of a system block, NULL otherwise;
+ *	guarded by cdm_region.chunks
+ * @placed: one bit a page of a system block: cdm has placed it and has not seen it
+ *	free since; lives as long as @chunks
+ * @presence: of a system block; guarded by cdm_region.chunks
  * @lock: guards everything below
  * @open: pages may be handed out
  * @used_bits: one bit a page: somebody owns it, or it can not be handed out;
@@ -93,9 +136,14 @@ struct cdm_block {
 	unsigned long start_pfn;
 	unsigned long nr_pages;
 	bool online;
+	enum cdm_isolation isolation;
+	enum cdm_isolation before;
 	enum cdm_role role;
 	struct dev_pagemap pgmap;
 	unsigned long first;
+	u8 *chunks;
+	unsigned long *placed;
+	enum cdm_presence presence;
 
 	spinlock_t lock;
 	bool open;
@@ -127,16 +175,31 @@ struct cdm_block {
  * @admin: guards @state, @isolation, @online_pages, @memmap_on_block, @drainer,
  *	@still_since, @told_stuck
  * @state: set by region_set_state() alone
- * @isolation: level while @state is not CDM_HELD
+ * @isolation: level while @state is not CDM_HELD; while it is being changed, the
+ *	new one, from whose blocks pages are taken first
+ * @changer: the file whose CDM_SET_ISOLATION_KEEP keeps a change of level on
+ * @hides_node: it keeps its node reserved
  * @online_pages: length of the part in use
  * @memmap_on_block: new blocks keep their memory map in themselves
  * @drainer: the file whose CDM_OFFLINE_KEEP keeps the region draining
- * @grow: serializes block_populate() and block_depopulate()
+ * @grow: serializes what gives blocks their memory map and takes it away
  * @retry_grow: jiffies before which a block that could not get its memory map is
  *	not tried again; guarded by @grow
  * @grow_error: why it could not; guarded by @grow
- * @nr_used: pages that somebody owns, in all blocks
- * @nr_free: pages of open blocks that can be handed out
+ * @nr_used: pages that somebody owns, in all coherent blocks
+ * @nr_free: pages of open coherent blocks that can be handed out
+ * @chunks: see cdm_block.chunks
+ * @nr_withheld: pages of system blocks that could be exposed
+ * @nr_system: pages of system blocks
+ * @expose_block: number of the block where the search for a chunk begins;
+ *	guarded by @chunks
+ * @tidy: takes chunks back that nobody uses
+ * @offliner: the thread that takes system blocks offline, NULL if none; guarded
+ *	by @admin
+ * @offline_only: the block it is for, NULL for all
+ * @offline_stop: it shall end
+ * @offlined: it has found nothing left to do
+ * @nudge: ends a try of @offliner that takes too long
  * @alloc_block: number of the block where the search for free pages begins
  * @still_since: jiffies when the drain that is on last moved a page
  * @told_stuck: jiffies when user space was last told that nothing moves
@@ -169,12 +232,24 @@ struct cdm_region {
 	unsigned long online_pages;
 	bool memmap_on_block;
 	struct file *drainer;
+	struct file *changer;
+	bool hides_node;
 
 	struct mutex grow;
 	unsigned long retry_grow;
 	int grow_error;
 	atomic_long_t nr_used;
 	atomic_long_t nr_free;
+	struct mutex chunks;
+	atomic_long_t nr_withheld;
+	atomic_long_t nr_system;
+	unsigned int expose_block;
+	struct delayed_work tidy;
+	struct task_struct *offliner;
+	struct cdm_block *offline_only;
+	bool offline_stop;
+	bool offlined;
+	struct delayed_work nudge;
 	unsigned int alloc_block;
 	unsigned long still_since;
 	unsigned long told_stuck;
@@ -192,7 +267,11 @@ struct cdm_region {
  * @draining: of those, pages in blocks that hand out none
  * @retired: bad pages
  * @free: pages that can be handed out at once, without a new block
+ * @idle: pages of blocks that are online and have no struct pages
  * @available: @free, and what online blocks without a memory map will give
+ * @exposed: pages of system blocks that the kernel's allocator has
+ * @foreign: pages of reserved blocks in use that cdm did not place there
+ * @pinned: pages of system blocks in use that something holds
  * @memmap_ram_bytes: RAM that holds memory maps
  */
 struct cdm_usage {
@@ -202,7 +281,11 @@ struct cdm_usage {
 	unsigned long draining;
 	unsigned long retired;
 	unsigned long free;
+	unsigned long idle;
 	unsigned long available;
+	unsigned long exposed;
+	unsigned long foreign;
+	unsigned long pinned;
 	u64 memmap_ram_bytes;
 };
 
@@ -224,11 +307,16 @@ struct cdm_region *cdm_region_add(struct device *parent,
 				  unsigned int nr_ranges, int nid);
 void cdm_region_remove(struct cdm_region *region);
 int cdm_region_id_of_pfn(unsigned long pfn);
+struct cdm_block *cdm_block_of_pfn(unsigned long pfn);
 bool cdm_region_any_mapped(void);
 int cdm_region_online(struct cdm_region *region, enum cdm_isolation isolation,
 		      u64 length, bool memmap_on_block, u64 *out_length);
 void cdm_region_set_state(struct cdm_region *region, enum cdm_state state);
 int cdm_region_admin_lock(struct cdm_region *region);
+int cdm_region_level_check(const struct cdm_region *region,
+			   enum cdm_isolation isolation, bool memmap_on_block);
+int cdm_region_hide_node(struct cdm_region *region);
+void cdm_region_unhide_node(struct cdm_region *region);
 void cdm_region_hold(struct cdm_region *region);
 void cdm_region_event(struct cdm_region *region, const char *name, ...);
 const char *cdm_isolation_name(enum cdm_isolation isolation);
@@ -238,16 +326,59 @@ int cdm_region_offline(struct cdm_region *region, struct file *file,
 		       u64 timeout_ms, bool keep, struct cdm_offline *result);
 void cdm_region_resume(struct cdm_region *region, struct file *file);
 void cdm_region_evacuate(struct cdm_region *region);
+void cdm_region_nudge(struct work_struct *work);
+
+/* level.c */
+int cdm_region_set_isolation(struct cdm_region *region, struct file *file,
+			     const struct cdm_set_isolation *wanted,
+			     struct cdm_set_isolation *result);
+void cdm_region_restore_isolation(struct cdm_region *region, struct file *file);
+const char *cdm_region_level_name(const struct cdm_region *region);
 
 /* block.c */
 int cdm_blocks_init(struct cdm_region *region);
 int cdm_blocks_grow(struct cdm_region *region, unsigned long nr_pages);
+int cdm_blocks_populate(struct cdm_region *region);
+bool cdm_blocks_make_room(struct cdm_region *region, unsigned long nr_pages);
+void cdm_block_set_isolation(struct cdm_block *block,
+			     enum cdm_isolation isolation);
 void cdm_blocks_open(struct cdm_region *region, bool open);
 void cdm_blocks_depopulate(struct cdm_region *region);
 void cdm_blocks_exit(struct cdm_region *region);
 void cdm_block_info(struct cdm_block *block, struct cdm_block_info *info);
+void cdm_block_set_role(struct cdm_block *block, enum cdm_role role);
+
+/* coherent.c */
+int cdm_coherent_populate(struct cdm_block *block);
+void cdm_coherent_depopulate(struct cdm_block *block);
 struct cdm_block *cdm_block_of_page(struct page *page);
 void *cdm_pagemap_owner(void);
+
+/* system.c */
+int cdm_system_populate(struct cdm_block *block);
+int cdm_system_depopulate(struct cdm_block *block);
+unsigned long cdm_system_free(struct cdm_region *region);
+unsigned long cdm_system_alloc(struct cdm_region *region, unsigned int order,
+			       unsigned long *pfns, unsigned long nr);
+unsigned long cdm_system_next_window(struct cdm_block *block,
+				     unsigned long start);
+void cdm_system_info(struct cdm_block *block, struct cdm_block_info *info);
+void cdm_system_usage(struct cdm_block *block, struct cdm_usage *usage);
+void cdm_system_go_online(struct cdm_block *block, struct page *page,
+			  unsigned int order);
+void cdm_system_going_offline(struct cdm_block *block);
+void cdm_system_cancel_offline(struct cdm_block *block);
+void cdm_system_set_presence(struct cdm_block *block,
+			     enum cdm_presence presence);
+void cdm_system_tidy(struct work_struct *work);
+
+/* hotplug.c */
+int cdm_hotplug_init(void);
+void cdm_hotplug_exit(void);
+int cdm_node_take(struct cdm_region *region, enum cdm_isolation isolation);
+void cdm_node_release(struct cdm_region *region);
+int cdm_hotplug_add(struct cdm_block *block);
+int cdm_hotplug_remove(struct cdm_block *block);
 
 /* pages.c */
 unsigned long cdm_pages_alloc(struct cdm_region *region, unsigned long *pfns,
@@ -256,7 +387,8 @@ void cdm_page_unalloc(unsigned long pfn);
 struct page *cdm_page_init(unsigned long pfn);
 void cdm_page_freed(struct page *page);
 bool cdm_page_retire(struct cdm_block *block, unsigned long pfn);
-void cdm_usage_read(struct cdm_region *region, struct cdm_usage *usage);
+void cdm_usage_read(struct cdm_region *region, enum cdm_isolation level,
+		    struct cdm_usage *usage);
 unsigned long cdm_pages_used(struct cdm_region *region);
 void cdm_block_open(struct cdm_block *block, bool open);
 void cdm_pages_freeze(bool freeze);
@@ -265,6 +397,8 @@ bool cdm_pages_frozen(void);
 /* poison.c */
 int cdm_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
 		       unsigned long nr_pages, int mf_flags);
+
+void cdm_poison_note(struct cdm_region *region, unsigned long pfn);
 
 /* sysfs.c */
 extern const struct attribute_group *cdm_region_groups[];

@@ -8,6 +8,7 @@
  */
 #include <linux/cpu.h>
 #include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -15,6 +16,7 @@
 #include <linux/workqueue.h>
 
 #include "cdm.h"
+#include "drain.h"
 #include "logic/bits.h"
 #include "migrate.h"
 #include "trace.h"
@@ -34,11 +36,16 @@
 #define STUCK_AGAIN_MS		30000
 #define LRU_DRAIN_AFTER		3		/* passes that moved nothing */
 
+/* How long the kernel may try to take one block offline before others get a try. */
+#define OFFLINE_TRY_MIN		(2UL * HZ)
+#define OFFLINE_TRY_MAX		(60UL * HZ)
+
 /**
  * struct cdm_drain - one pass over the pages of a region
  * @job: its work
  * @region: the region
- * @interruptible: end when the region begins to leave
+ * @limits: what it is for
+ * @system: of the reserved blocks, not of the coherent ones
  * @no_room: RAM was too full to go on
  * @block: number of the block that is next; guarded by job.lock
  * @bit: page within it that is next; guarded by job.lock
@@ -47,35 +54,12 @@
 struct cdm_drain {
 	struct cdm_job job;
 	struct cdm_region *region;
-	bool interruptible;
+	const struct cdm_limits *limits;
+	bool system;
 	bool no_room;
 	unsigned int block;
 	unsigned long bit;
 	u64 counts[CDM_NR_RESULTS];
-};
-
-/**
- * struct cdm_limits - what ends a drain before it is done
- * @has_deadline: whether @deadline counts
- * @deadline: jiffies
- * @interruptible: a signal does, and the region's leaving
- */
-struct cdm_limits {
-	bool has_deadline;
-	unsigned long deadline;
-	bool interruptible;
-};
-
-/**
- * struct cdm_stuck - the pages that a pass left behind
- * @left: pages in use
- * @pinned: of those, pages with a reference that is not a mapping
- * @busy: of those, the others
- */
-struct cdm_stuck {
-	u64 left;
-	u64 pinned;
-	u64 busy;
 };
 
 /*
@@ -104,6 +88,8 @@ static unsigned long run_claim(struct cdm_drain *drain, unsigned long *pfn)
 	for (; drain->block < region->nr_blocks; drain->block++, drain->bit = 0) {
 		struct cdm_block *block = &region->blocks[drain->block];
 
+		if (drain->limits->only && drain->limits->only != block)
+			continue;
 		spin_lock_irq(&block->lock);
 		if (block->nr_used)
 			nr = cdm_bits_next_run(block->used_bits, block->nr_pages,
@@ -119,6 +105,30 @@ static unsigned long run_claim(struct cdm_drain *drain, unsigned long *pfn)
 	return 0;
 }
 
+/* The next window of a reserved block that may hold pages in use. */
+static unsigned long window_claim(struct cdm_drain *drain, unsigned long *pfn)
+{
+	struct cdm_region *region = drain->region;
+
+	lockdep_assert_held(&drain->job.lock);
+
+	for (; drain->block < region->nr_blocks; drain->block++, drain->bit = 0) {
+		struct cdm_block *block = &region->blocks[drain->block];
+
+		if ((drain->limits->only && drain->limits->only != block) ||
+		    READ_ONCE(block->role) != CDM_ROLE_SYSTEM ||
+		    block->isolation != CDM_ISOLATION_RESERVED)
+			continue;
+		drain->bit = cdm_system_next_window(block, drain->bit);
+		if (drain->bit < block->nr_pages) {
+			*pfn = block->start_pfn + drain->bit;
+			drain->bit += CDM_WINDOW_PAGES;
+			return CDM_WINDOW_PAGES;
+		}
+	}
+	return 0;
+}
+
 /* References beyond those of the mappings: not in the way for no reason. */
 static bool page_is_pinned(struct page *page)
 {
@@ -129,7 +139,7 @@ static bool page_is_pinned(struct page *page)
 }
 
 /* Move a run, except for pages that something holds. */
-static void run_evict(unsigned long pfn, unsigned long nr,
+static void run_evict(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 		      struct cdm_batch *batch, u64 *counts)
 {
 	unsigned long i, run = 0;
@@ -140,7 +150,7 @@ static void run_evict(unsigned long pfn, unsigned long nr,
 			continue;
 		}
 		if (run)
-			cdm_evict_pfns(pfn + i - run, run, batch, counts);
+			cdm_evict_pfns(pfn + i - run, run, to, batch, counts);
 		run = 0;
 	}
 }
@@ -148,23 +158,29 @@ static void run_evict(unsigned long pfn, unsigned long nr,
 static bool drain_step(struct cdm_job *job, struct cdm_batch *batch)
 {
 	struct cdm_drain *drain = container_of(job, struct cdm_drain, job);
+	struct cdm_region *to = drain->limits->to;
 	u64 counts[CDM_NR_RESULTS] = {};
 	unsigned long pfn, nr;
 	unsigned int i;
 
-	if (!ram_has_room()) {
+	if (to && !cdm_blocks_make_room(to, CDM_WINDOW_PAGES))
+		to = NULL;
+	if (!to && !ram_has_room()) {
 		WRITE_ONCE(drain->no_room, true);
 		return false;
 	}
-	if (drain->interruptible && READ_ONCE(drain->region->leaving))
+	if (drain->limits->interruptible && READ_ONCE(drain->region->leaving))
 		return false;
 	mutex_lock(&job->lock);
-	nr = run_claim(drain, &pfn);
+	nr = drain->system ? window_claim(drain, &pfn) : run_claim(drain, &pfn);
 	mutex_unlock(&job->lock);
 	if (!nr)
 		return false;
 
-	run_evict(pfn, nr, batch, counts);
+	if (drain->system)
+		cdm_evict_window(pfn, to, batch, counts);
+	else
+		run_evict(pfn, nr, to, batch, counts);
 	mutex_lock(&job->lock);
 	for (i = 0; i < CDM_NR_RESULTS; i++)
 		drain->counts[i] += counts[i];
@@ -204,14 +220,33 @@ static void stuck_count_block(struct cdm_block *block, struct cdm_stuck *stuck)
 	} while (nr);
 }
 
-static void stuck_count(struct cdm_region *region, struct cdm_stuck *stuck)
+/**
+ * cdm_stuck_count() - what a drain has left
+ * @region: the region
+ * @only: one block of it, or NULL for all
+ * @stuck: out
+ *
+ * Context: may sleep.
+ */
+void cdm_stuck_count(struct cdm_region *region, struct cdm_block *only,
+		     struct cdm_stuck *stuck)
 {
+	struct cdm_usage usage = {};
 	unsigned int i;
 
 	memset(stuck, 0, sizeof(*stuck));
-	for (i = 0; i < region->nr_blocks; i++)
-		stuck_count_block(&region->blocks[i], stuck);
-	stuck->left = cdm_pages_used(region);
+	for (i = 0; i < region->nr_blocks; i++) {
+		struct cdm_block *block = &region->blocks[i];
+
+		if (only && only != block)
+			continue;
+		stuck_count_block(block, stuck);
+		stuck->left += READ_ONCE(block->nr_used);
+		if (READ_ONCE(block->role) == CDM_ROLE_SYSTEM)
+			cdm_system_usage(block, &usage);
+	}
+	stuck->left += usage.used;
+	stuck->pinned += usage.pinned;
 	stuck->pinned = min(stuck->pinned, stuck->left);
 	stuck->busy = stuck->left - stuck->pinned;
 }
@@ -239,9 +274,18 @@ static void lru_drain_all(void)
 	}
 }
 
+/* Coherent pages that are still in the way. */
+static unsigned long pages_left(struct cdm_region *region,
+				const struct cdm_limits *limits)
+{
+	return limits->only ? READ_ONCE(limits->only->nr_used) :
+			      cdm_pages_used(region);
+}
+
 /* One pass over all pages. Return: pages moved, or a negative errno. */
 static long drain_pass(struct cdm_region *region,
-		       const struct cdm_limits *limits, u64 *no_memory)
+		       const struct cdm_limits *limits, bool system,
+		       u64 *no_memory)
 {
 	struct cdm_drain drain = {
 		.job.step = drain_step,
@@ -249,7 +293,8 @@ static long drain_pass(struct cdm_region *region,
 		.job.has_deadline = limits->has_deadline,
 		.job.deadline = limits->deadline,
 		.region = region,
-		.interruptible = limits->interruptible,
+		.limits = limits,
+		.system = system,
 	};
 	int rc;
 
@@ -258,9 +303,9 @@ static long drain_pass(struct cdm_region *region,
 			 limits->interruptible);
 	*no_memory = drain.counts[CDM_NO_SPACE];
 	if (drain.no_room)
-		*no_memory = cdm_pages_used(region);
+		*no_memory = pages_left(region, limits);
 	trace_cdm_drain_pass(region->id, drain.counts[CDM_MOVED],
-			     cdm_pages_used(region), *no_memory);
+			     pages_left(region, limits), *no_memory);
 	return rc ?: (long)drain.counts[CDM_MOVED];
 }
 
@@ -285,7 +330,8 @@ static void progress_note(struct cdm_region *region)
 }
 
 /* Nothing moves: after a second say so, and now and then again. */
-static void stuck_tell(struct cdm_region *region, u64 no_memory)
+static void stuck_tell(struct cdm_region *region,
+		       const struct cdm_limits *limits, u64 no_memory)
 {
 	struct cdm_stuck stuck;
 
@@ -296,29 +342,214 @@ static void stuck_tell(struct cdm_region *region, u64 no_memory)
 	    time_before(jiffies, region->told_stuck +
 				 msecs_to_jiffies(STUCK_AGAIN_MS)))
 		return;
-	stuck_count(region, &stuck);
+	cdm_stuck_count(region, limits->only, &stuck);
 	stuck_event(region, &stuck, no_memory);
 	region->told_stuck = jiffies ?: 1;
 }
 
+/**
+ * cdm_region_nudge() - end a try to take a block offline
+ * @work: cdm_region.nudge
+ *
+ * The kernel tries for ever, without a pause, and listens to signals only.
+ *
+ * Context: work queue; cdm_region.offliner is there.
+ */
+void cdm_region_nudge(struct work_struct *work)
+{
+	struct cdm_region *region = container_of(to_delayed_work(work),
+						 struct cdm_region, nudge);
+
+	send_sig(SIGTERM, region->offliner, 1);
+}
+
+/* Something in it is held, so that to try would be noise, for now. */
+static bool block_is_held(struct cdm_block *block)
+{
+	struct cdm_usage usage = {};
+
+	cdm_system_usage(block, &usage);
+	return usage.pinned;
+}
+
+/* Try each system block for at most @limit jiffies. Return: how many are left. */
+static unsigned int offline_pass(struct cdm_region *region, unsigned long limit)
+{
+	unsigned int i, left = 0;
+
+	/* A page in a batch of some CPU looks as if it were held. */
+	lru_drain_all();
+	for (i = 0; i < region->nr_blocks; i++) {
+		struct cdm_block *block = &region->blocks[i];
+		int rc = -EAGAIN;
+
+		if (READ_ONCE(block->role) != CDM_ROLE_SYSTEM ||
+		    (region->offline_only && region->offline_only != block))
+			continue;
+		if (!READ_ONCE(region->offline_stop) && !block_is_held(block) &&
+		    ram_has_room()) {
+			schedule_delayed_work(&region->nudge, limit);
+			rc = cdm_system_depopulate(block);
+			cancel_delayed_work_sync(&region->nudge);
+		}
+		left += !!rc;
+		if (!READ_ONCE(region->offline_stop))
+			flush_signals(current);
+		wake_up_all(&region->progress);
+	}
+	return left;
+}
+
+/* The thread that takes system blocks offline, until it is told to end. */
+static int offliner_run(void *data)
+{
+	struct cdm_region *region = data;
+	unsigned long limit = OFFLINE_TRY_MIN;
+	unsigned int left, before = UINT_MAX;
+
+	allow_signal(SIGTERM);
+	while (!READ_ONCE(region->offline_stop)) {
+		left = offline_pass(region, limit);
+		if (!left)
+			break;
+		limit = left < before ? OFFLINE_TRY_MIN :
+					min(2 * limit, OFFLINE_TRY_MAX);
+		before = left;
+		schedule_timeout_interruptible(msecs_to_jiffies(PAUSE_MAX_MS));
+	}
+	WRITE_ONCE(region->offlined, true);
+	wake_up_all(&region->progress);
+	return 0;
+}
+
+/**
+ * cdm_drain_stop() - end what a drain has left running
+ * @region: the region
+ *
+ * Context: may sleep; the caller holds cdm_region.admin.
+ */
+void cdm_drain_stop(struct cdm_region *region)
+{
+	lockdep_assert_held(&region->admin);
+
+	if (!region->offliner)
+		return;
+	WRITE_ONCE(region->offline_stop, true);
+	send_sig(SIGTERM, region->offliner, 1);
+	kthread_stop(region->offliner);
+	put_task_struct(region->offliner);
+	region->offliner = NULL;
+}
+
+static int offliner_start(struct cdm_region *region, struct cdm_block *only)
+{
+	struct task_struct *task;
+
+	lockdep_assert_held(&region->admin);
+
+	if (region->offliner && region->offline_only == only)
+		return 0;
+	cdm_drain_stop(region);
+	task = kthread_create(offliner_run, region, "cdm_offline/%d", region->id);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	get_task_struct(task);
+	region->offliner = task;
+	region->offline_only = only;
+	region->offline_stop = false;
+	region->offlined = false;
+	wake_up_process(task);
+	return 0;
+}
+
+static u64 system_used(struct cdm_region *region,
+		       const struct cdm_limits *limits)
+{
+	struct cdm_stuck stuck;
+
+	cdm_stuck_count(region, limits->only, &stuck);
+	return stuck.left;
+}
+
 /*
- * Pass after pass until no page is in use.
+ * Wait for the thread that takes the system blocks offline; it goes on when this
+ * returns with an error. Return: as cdm_drain_until().
+ */
+static int system_drain(struct cdm_region *region,
+			const struct cdm_limits *limits, u64 *moved,
+			u64 *no_memory)
+{
+	const unsigned long pause = msecs_to_jiffies(PAUSE_MAX_MS) ?: 1;
+	u64 before, now;
+	long got;
+	int rc;
+
+	if (limits->only ? limits->only->role != CDM_ROLE_SYSTEM :
+			   !atomic_long_read(&region->nr_system))
+		return 0;
+	/* The most of it by all workers; one thread of the kernel's does the rest. */
+	got = drain_pass(region, limits, true, no_memory);
+	if (got < 0 && got != -ENOMEM)
+		return got;
+	*moved += max(got, 0L);
+	before = system_used(region, limits);
+	rc = offliner_start(region, limits->only);
+	while (!rc && !READ_ONCE(region->offlined)) {
+		if (!limits->interruptible)
+			wait_event_idle_timeout(region->progress,
+						READ_ONCE(region->offlined), pause);
+		else if (wait_event_interruptible_timeout(region->progress,
+				READ_ONCE(region->offlined) ||
+				READ_ONCE(region->leaving), pause) < 0)
+			rc = -EINTR;
+		if (!rc && limits->interruptible && READ_ONCE(region->leaving))
+			rc = -ENODEV;
+		now = system_used(region, limits);
+		*no_memory = ram_has_room() ? 0 : now;
+		if (*no_memory)
+			send_sig(SIGTERM, region->offliner, 1);
+		if (now < before) {
+			*moved += before - now;
+			progress_note(region);
+		} else {
+			stuck_tell(region, limits, *no_memory);
+		}
+		before = now;
+		if (!rc && limits->has_deadline &&
+		    time_after(jiffies, limits->deadline))
+			rc = READ_ONCE(region->offlined) ? 0 : -ETIMEDOUT;
+	}
+	if (!rc)
+		cdm_drain_stop(region);
+	return rc;
+}
+
+/**
+ * cdm_drain_until() - move pages out, pass after pass, until none is left
+ * @region: the region
+ * @limits: which pages, and what ends this
+ * @moved: pages moved are added
+ * @no_memory: out: pages that found no room at the last try
+ *
+ * System blocks are idle afterwards; with an error the work on them goes on until
+ * cdm_drain_stop().
+ *
+ * Context: may sleep; the caller holds cdm_region.admin.
  * Return: 0; -ETIMEDOUT; -EINTR after a signal and -ENODEV when the region
  * begins to leave, both only if interruptible.
  */
-static int drain_until(struct cdm_region *region,
-		       const struct cdm_limits *limits, u64 *moved,
-		       u64 *no_memory)
+int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
+		    u64 *moved, u64 *no_memory)
 {
 	unsigned int pause_ms = PAUSE_MIN_MS, idle_passes = 0;
 	unsigned long pause;
 	u64 missed = 0;
 	long got;
 
-	while (cdm_pages_used(region)) {
+	while (pages_left(region, limits)) {
 		if (limits->interruptible && READ_ONCE(region->leaving))
 			return -ENODEV;
-		got = drain_pass(region, limits, &missed);
+		got = drain_pass(region, limits, false, &missed);
 		if (got < 0 && got != -ENOMEM)
 			return got;
 		/* A pass that came too late to do anything says nothing. */
@@ -334,9 +565,9 @@ static int drain_until(struct cdm_region *region,
 			if (++idle_passes == LRU_DRAIN_AFTER)
 				lru_drain_all();
 			pause_ms = min(2 * pause_ms, PAUSE_MAX_MS);
-			stuck_tell(region, *no_memory);
+			stuck_tell(region, limits, *no_memory);
 		}
-		if (!cdm_pages_used(region))
+		if (!pages_left(region, limits))
 			break;
 		if (limits->has_deadline &&
 		    time_after(jiffies, limits->deadline))
@@ -345,14 +576,14 @@ static int drain_until(struct cdm_region *region,
 		pause = msecs_to_jiffies(pause_ms) ?: 1;
 		if (!limits->interruptible)
 			wait_event_idle_timeout(region->progress,
-						!cdm_pages_used(region), pause);
+						!pages_left(region, limits), pause);
 		else if (wait_event_interruptible_timeout(region->progress,
-				!cdm_pages_used(region) ||
+				!pages_left(region, limits) ||
 				READ_ONCE(region->leaving), pause) < 0)
 			return -EINTR;
 	}
 	*no_memory = 0;
-	return 0;
+	return system_drain(region, limits, moved, no_memory);
 }
 
 static void drain_begin(struct cdm_region *region, struct file *file)
@@ -383,15 +614,19 @@ void cdm_region_evacuate(struct cdm_region *region)
 
 	if (region->state != CDM_HELD)
 		drain_begin(region, NULL);
-	drain_until(region, &none, &moved, &no_memory);
+	cdm_drain_until(region, &none, &moved, &no_memory);
 }
 
 static void drain_give_up(struct cdm_region *region)
 {
 	lockdep_assert_held(&region->admin);
 
+	cdm_drain_stop(region);
 	WRITE_ONCE(region->drainer, NULL);
 	cdm_region_set_state(region, CDM_ACTIVE);
+	/* Memory that everybody may have comes back at once. */
+	if (cdm_blocks_populate(region))
+		dev_warn(&region->dev, "not all memory could be put back in service\n");
 	cdm_region_event(region, CDM_EVENT_RESUME, NULL);
 }
 
@@ -414,7 +649,7 @@ static int offline_locked(struct cdm_region *region, struct file *file,
 	if (region->state == CDM_DRAINING && region->drainer != file)
 		return -EBUSY;
 	drain_begin(region, file);
-	rc = drain_until(region, &limits, &result->out_moved,
+	rc = cdm_drain_until(region, &limits, &result->out_moved,
 			 &result->out_no_memory);
 	if (!rc) {
 		cdm_region_hold(region);
@@ -423,7 +658,7 @@ static int offline_locked(struct cdm_region *region, struct file *file,
 		return 0;
 	}
 
-	stuck_count(region, &stuck);
+	cdm_stuck_count(region, NULL, &stuck);
 	result->out_left = stuck.left;
 	result->out_pinned = stuck.pinned;
 	result->out_busy = stuck.busy - min(stuck.busy, result->out_no_memory);

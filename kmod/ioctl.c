@@ -24,6 +24,7 @@ static_assert(sizeof(struct cdm_migrate) == 168);
 static_assert(sizeof(struct cdm_residency) == 56);
 static_assert(sizeof(struct cdm_extent) == 24);
 static_assert(sizeof(struct cdm_blocks) == 32);
+static_assert(sizeof(struct cdm_set_isolation) == 80);
 static_assert(sizeof(struct cdm_block_info) == 48);
 static_assert(offsetof(struct cdm_online, length) == 16);
 static_assert(offsetof(struct cdm_offline, out_moved) == 16);
@@ -51,6 +52,7 @@ union cdm_arg {
 	struct cdm_migrate migrate;
 	struct cdm_residency residency;
 	struct cdm_blocks blocks;
+	struct cdm_set_isolation set_isolation;
 };
 
 /**
@@ -144,6 +146,29 @@ static int call_offline(struct cdm_region *region, struct file *file,
 	}
 	return cdm_region_offline(region, file, offline->timeout_ms,
 				  offline->flags & CDM_OFFLINE_KEEP, offline);
+}
+
+static int call_set_isolation(struct cdm_region *region, struct file *file,
+			      union cdm_arg *arg)
+{
+	struct cdm_set_isolation *set = &arg->set_isolation;
+	const struct cdm_set_isolation wanted = *set;
+
+	set->out_length = 0;
+	set->out_moved = 0;
+	set->out_left = 0;
+	set->out_pinned = 0;
+	set->out_busy = 0;
+	set->out_no_memory = 0;
+	if (set->pad)
+		return -EINVAL;
+	if (set->flags & CDM_SET_ISOLATION_CANCEL) {
+		if (set->flags & CDM_SET_ISOLATION_KEEP)
+			return -EINVAL;
+		cdm_region_restore_isolation(region, file);
+		return 0;
+	}
+	return cdm_region_set_isolation(region, file, &wanted, set);
 }
 
 static int migrate_check(const struct cdm_region *region,
@@ -330,6 +355,8 @@ static const struct cdm_call calls[] = {
 	UNHELD_CALL(CDM_RESIDENCY, cdm_residency, pad, CDM_RESIDENCY_HUGE,
 		    call_residency),
 	UNHELD_CALL(CDM_BLOCKS, cdm_blocks, out_nr_blocks, 0, call_blocks),
+	CALL(CDM_SET_ISOLATION, cdm_set_isolation, CDM_SET_ISOLATION_KEEP |
+	     CDM_SET_ISOLATION_CANCEL, CAP_SYS_ADMIN, call_set_isolation),
 };
 
 static int arg_read(const struct cdm_call *call, void __user *user,
@@ -408,6 +435,7 @@ static int cdm_release(struct inode *inode, struct file *file)
 	/* If the region leaves it stays drained, and nobody waits for that. */
 	if (down_read_trylock(&region->life)) {
 		cdm_region_resume(region, file);
+		cdm_region_restore_isolation(region, file);
 		up_read(&region->life);
 	}
 	put_device(&region->dev);

@@ -29,6 +29,7 @@ struct cdm_spot {
  * @pfns: destination pages
  * @nr_pfns: how many
  * @nr_taken: how many of them are in use or given back
+ * @huge: destination of a whole window, or NULL
  * @spots: what the page tables say
  * @why: enum cdm_result of an entry that does not move
  * @had_page: the entry had a page before it moved
@@ -39,6 +40,7 @@ struct cdm_batch {
 	unsigned long pfns[CDM_WINDOW_PAGES];
 	unsigned long nr_pfns;
 	unsigned long nr_taken;
+	struct folio *huge;
 	struct cdm_spot spots[CDM_WINDOW_PAGES];
 	u8 why[CDM_WINDOW_PAGES];
 	bool had_page[CDM_WINDOW_PAGES];

@@ -43,9 +43,12 @@ static int __init cdm_init(void)
 	rc = cdm_region_init();
 	if (rc)
 		goto err_job;
-	rc = register_pm_notifier(&pm_notifier);
+	rc = cdm_hotplug_init();
 	if (rc)
 		goto err_region;
+	rc = register_pm_notifier(&pm_notifier);
+	if (rc)
+		goto err_hotplug;
 	rc = cdm_dax_init();
 	if (rc)
 		goto err_pm;
@@ -53,6 +56,8 @@ static int __init cdm_init(void)
 
 err_pm:
 	unregister_pm_notifier(&pm_notifier);
+err_hotplug:
+	cdm_hotplug_exit();
 err_region:
 	cdm_region_exit();
 err_job:
@@ -64,6 +69,7 @@ static void __exit cdm_exit(void)
 {
 	cdm_dax_exit();
 	unregister_pm_notifier(&pm_notifier);
+	cdm_hotplug_exit();
 	cdm_region_exit();
 	cdm_job_exit();
 }

@@ -55,28 +55,68 @@ static unsigned long ram_take(unsigned long *pfns, unsigned long nr)
 	return got;
 }
 
+/* A huge page at the destination, of order HPAGE_PMD_ORDER, or NULL. */
+static struct folio *huge_alloc(struct cdm_region *to)
+{
+	unsigned long pfn;
+
+	if (!to)
+		return folio_alloc(GFP_TRANSHUGE, HPAGE_PMD_ORDER);
+	if (!cdm_system_alloc(to, HPAGE_PMD_ORDER, &pfn, 1))
+		return NULL;
+	return page_folio(pfn_to_page(pfn));
+}
+
+/* Pages of the region that are not its own device pages are in its system blocks. */
+static bool pfn_is_coherent(unsigned long pfn)
+{
+	return is_zone_device_page(pfn_to_page(pfn));
+}
+
 /*
  * Take up to @nr destination pages, before anything is isolated: while pages are
- * isolated their owners stand still, and should not do so for reclaim.
+ * isolated their owners stand still, and should not do so for reclaim. Of a region
+ * whose level is being changed those that make way go to blocks of the new one.
  */
 static unsigned long reserve(struct cdm_batch *batch, struct cdm_region *to,
-			     unsigned long nr)
+			     unsigned long nr, bool any_level)
+{
+	bool private = to && to->isolation == CDM_ISOLATION_PRIVATE;
+	unsigned long got = 0;
+
+	batch->nr_taken = 0;
+	batch->huge = NULL;
+	if (!to)
+		got = ram_take(batch->pfns, nr);
+	/* First of the level that the region has, or shall have. */
+	if (to && !private)
+		got = cdm_system_alloc(to, 0, batch->pfns, nr);
+	if (to && (private || any_level))
+		got += cdm_pages_alloc(to, batch->pfns + got, nr - got);
+	if (private && any_level)
+		got += cdm_system_alloc(to, 0, batch->pfns + got, nr - got);
+	batch->nr_pfns = got;
+	return got;
+}
+
+/* The same for a whole window: one huge page. Return: false if there is none. */
+static bool reserve_huge(struct cdm_batch *batch, struct cdm_region *to)
 {
 	batch->nr_taken = 0;
-	if (to)
-		batch->nr_pfns = cdm_pages_alloc(to, batch->pfns, nr);
-	else
-		batch->nr_pfns = ram_take(batch->pfns, nr);
-	return batch->nr_pfns;
+	batch->nr_pfns = 0;
+	batch->huge = huge_alloc(to);
+	return batch->huge;
 }
 
 /* Give back what reserve() took and nobody needed. */
-static void unreserve(struct cdm_batch *batch, struct cdm_region *to)
+static void unreserve(struct cdm_batch *batch)
 {
+	if (batch->huge)
+		folio_put(batch->huge);
 	while (batch->nr_taken < batch->nr_pfns) {
 		unsigned long pfn = batch->pfns[batch->nr_taken++];
 
-		if (to)
+		if (pfn_is_coherent(pfn))
 			cdm_page_unalloc(pfn);
 		else
 			__free_page(pfn_to_page(pfn));
@@ -84,13 +124,13 @@ static void unreserve(struct cdm_batch *batch, struct cdm_region *to)
 }
 
 /* A reserved page, locked; one that has gone bad meanwhile is passed over. */
-static struct page *dst_take(struct cdm_batch *batch, struct cdm_region *to)
+static struct page *dst_take(struct cdm_batch *batch)
 {
 	while (batch->nr_taken < batch->nr_pfns) {
 		unsigned long pfn = batch->pfns[batch->nr_taken++];
 		struct page *page = pfn_to_page(pfn);
 
-		if (!to) {
+		if (!pfn_is_coherent(pfn)) {
 			lock_page(page);
 			return page;
 		}
@@ -128,9 +168,9 @@ static bool src_waits(unsigned long src, bool populate)
 
 /* Give entry @i a destination that holds the content of @src. */
 static void entry_copy(struct cdm_batch *batch, unsigned long i,
-		       unsigned long src, struct cdm_region *to)
+		       unsigned long src)
 {
-	struct page *dst = dst_take(batch, to);
+	struct page *dst = dst_take(batch);
 
 	if (!dst)
 		batch->why[i] = CDM_NO_SPACE;
@@ -145,8 +185,7 @@ static void entry_copy(struct cdm_batch *batch, unsigned long i,
  * becomes of entry i if it does not move is left in batch->why[i]. A huge page
  * stands in its first entry; migrate_vma_pages() splits it over the others.
  */
-static void batch_copy(struct cdm_batch *batch, unsigned long nr,
-		       struct cdm_region *to, bool populate)
+static void batch_copy(struct cdm_batch *batch, unsigned long nr, bool populate)
 {
 	unsigned long i, src = 0, left = 0;
 
@@ -165,7 +204,83 @@ static void batch_copy(struct cdm_batch *batch, unsigned long nr,
 		batch->why[i] = CDM_BUSY;
 		batch->had_page[i] = src & MIGRATE_PFN_VALID;
 		if (src_waits(src, populate))
-			entry_copy(batch, i, src, to);
+			entry_copy(batch, i, src);
+	}
+}
+
+static int huge_copy(struct folio *dst, struct page *src)
+{
+	unsigned long i;
+	int rc = 0;
+
+	for (i = 0; i < HPAGE_PMD_NR && !rc; i++) {
+		rc = cdm_copy_page(folio_page(dst, i), src + i);
+		cond_resched();
+	}
+	return rc;
+}
+
+/*
+ * The same with one huge page for a window: if that is still mapped as one.
+ * Return: CDM_MOVED if it may move, or what becomes of it.
+ */
+static enum cdm_result batch_copy_huge(struct cdm_batch *batch, unsigned long nr)
+{
+	const unsigned long whole = CDM_MIGRATE_PFN_COMPOUND | MIGRATE_PFN_MIGRATE |
+				    MIGRATE_PFN_VALID;
+	struct folio *dst = batch->huge;
+
+	memset(batch->dst, 0, nr * sizeof(*batch->dst));
+	if ((batch->src[0] & whole) != whole)
+		return CDM_BUSY;
+	if (huge_copy(dst, migrate_pfn_to_page(batch->src[0])))
+		return CDM_RETIRED;
+	folio_lock(dst);
+	batch->dst[0] = migrate_pfn(folio_pfn(dst)) | CDM_MIGRATE_PFN_COMPOUND;
+	batch->huge = NULL;
+	return CDM_MOVED;
+}
+
+static void batch_count_huge(const struct cdm_batch *batch, unsigned long nr,
+			     enum cdm_result result, u64 *counts)
+{
+	if (result == CDM_MOVED && !(batch->src[0] & MIGRATE_PFN_MIGRATE))
+		result = CDM_BUSY;
+	if (result == CDM_MOVED)
+		counts[CDM_WHOLE] += nr;
+	/* One page of it is bad. */
+	if (result == CDM_RETIRED) {
+		counts[CDM_RETIRED]++;
+		result = CDM_BUSY;
+		nr--;
+	}
+	counts[result] += nr;
+}
+
+/*
+ * What is mapped may have changed since it was looked at. The core refuses what
+ * can not be moved where the destination is a device page; where it is an ordinary
+ * one it takes all, even pages that only their file system can move, and stops at
+ * pages under writeback with a BUG. Nor is anything moved from RAM to RAM.
+ */
+static void batch_refuse(struct cdm_batch *batch, unsigned long nr, bool to_ram)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++) {
+		struct page *page = migrate_pfn_to_page(batch->src[i]);
+		struct folio *folio;
+
+		if (!page || !(batch->src[i] & MIGRATE_PFN_MIGRATE))
+			continue;
+		folio = page_folio(page);
+		if (folio_is_zone_device(folio))
+			continue;
+		if (!folio_test_anon(folio) || folio_test_ksm(folio) ||
+		    folio_test_writeback(folio) ||
+		    (folio_test_large(folio) && !CDM_MIGRATE_PFN_COMPOUND) ||
+		    (to_ram && cdm_region_id_of_pfn(folio_pfn(folio)) < 0))
+			batch->src[i] &= ~MIGRATE_PFN_MIGRATE;
 	}
 }
 
@@ -187,13 +302,25 @@ static void batch_count(const struct cdm_batch *batch, unsigned long nr,
 	}
 }
 
+/* A window that one huge page fills, to where it can stay one. */
+static bool run_is_huge(const struct cdm_move *move,
+			const struct cdm_spot *spots, unsigned long nr)
+{
+	return CDM_MIGRATE_SELECT_COMPOUND && HPAGE_PMD_NR == CDM_WINDOW_PAGES &&
+	       nr == CDM_WINDOW_PAGES && spots[0].huge &&
+	       (!move->to || atomic_long_read(&move->to->nr_system));
+}
+
 static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long end,
 		     const struct cdm_spot *spots, struct cdm_batch *batch,
 		     u64 *counts)
 {
 	unsigned long nr = (end - start) >> PAGE_SHIFT;
-	unsigned long room = reserve(batch, move->to, nr);
+	bool huge = run_is_huge(move, spots, nr) &&
+		    reserve_huge(batch, move->to);
+	unsigned long room = huge ? nr : reserve(batch, move->to, nr, true);
+	enum cdm_result result;
 	struct migrate_vma args = {
 		.vma = vma,
 		.start = start,
@@ -201,18 +328,12 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		.src = batch->src,
 		.dst = batch->dst,
 		.pgmap_owner = cdm_pagemap_owner(),
-		.flags = MIGRATE_VMA_SELECT_DEVICE_COHERENT,
+		.flags = MIGRATE_VMA_SELECT_DEVICE_COHERENT |
+			 MIGRATE_VMA_SELECT_SYSTEM,
 	};
 
-	/*
-	 * Never from RAM to RAM: what is mapped may have changed since it was
-	 * looked at, to a page of a file too, and for a destination in RAM the
-	 * core does not refuse those.
-	 */
-	if (move->to)
-		args.flags |= MIGRATE_VMA_SELECT_SYSTEM;
 	/* A huge hole would be filled without a look at its destinations. */
-	if (!(move->flags & CDM_MIGRATE_POPULATE))
+	if (huge || !(move->flags & CDM_MIGRATE_POPULATE))
 		args.flags |= CDM_MIGRATE_SELECT_COMPOUND;
 
 	counts[CDM_NO_SPACE] += nr - room;
@@ -223,15 +344,22 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		counts[CDM_UNSUPPORTED] += room;
 	} else if (!args.cpages) {
 		counts[CDM_BUSY] += room;
+	} else if (huge) {
+		batch_refuse(batch, args.npages, !move->to);
+		result = batch_copy_huge(batch, args.npages);
+		migrate_vma_pages(&args);
+		batch_count_huge(batch, room, result, counts);
+		migrate_vma_finalize(&args);
 	} else {
-		batch_copy(batch, args.npages, move->to,
+		batch_refuse(batch, args.npages, !move->to);
+		batch_copy(batch, args.npages,
 			   move->flags & CDM_MIGRATE_POPULATE);
 		migrate_vma_pages(&args);
 		batch_count(batch, args.npages, spots, counts);
 		counts[CDM_BUSY] += room - args.npages;
 		migrate_vma_finalize(&args);
 	}
-	unreserve(batch, move->to);
+	unreserve(batch);
 }
 
 static enum cdm_result judge_page(const struct cdm_move *move,
@@ -485,9 +613,10 @@ int cdm_move_range(struct cdm_move *move)
 }
 
 /**
- * cdm_evict_pfns() - bring pages back to RAM
+ * cdm_evict_pfns() - move pages out of a block
  * @pfn: first page, of a block that is being drained
  * @nr: how many, up to CDM_WINDOW_PAGES
+ * @to: where to: a region, NULL for RAM
  * @batch: buffers
  * @counts: by enum cdm_result; CDM_MOVED, CDM_BUSY, CDM_NO_SPACE and
  *	CDM_RETIRED are added to
@@ -497,20 +626,79 @@ int cdm_move_range(struct cdm_move *move)
  *
  * Context: may sleep.
  */
-void cdm_evict_pfns(unsigned long pfn, unsigned long nr,
+void cdm_evict_pfns(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 		    struct cdm_batch *batch, u64 *counts)
 {
-	unsigned long room = reserve(batch, NULL, nr);
+	unsigned long room = reserve(batch, to, nr, false);
 
 	counts[CDM_NO_SPACE] += nr - room;
 	if (!room)
 		return;
 	migrate_device_range(batch->src, pfn, room);
-	batch_copy(batch, room, NULL, false);
+	batch_refuse(batch, room, false);
+	batch_copy(batch, room, false);
 	migrate_device_pages(batch->src, batch->dst, room);
 	batch_count(batch, room, NULL, counts);
 	migrate_device_finalize(batch->src, batch->dst, room);
-	unreserve(batch, NULL);
+	unreserve(batch);
+}
+
+static void evict_huge(unsigned long pfn, struct cdm_batch *batch, u64 *counts)
+{
+	enum cdm_result result;
+
+	if (!reserve_huge(batch, NULL)) {
+		counts[CDM_NO_SPACE] += CDM_WINDOW_PAGES;
+		return;
+	}
+	migrate_device_range(batch->src, pfn, CDM_WINDOW_PAGES);
+	batch_refuse(batch, CDM_WINDOW_PAGES, false);
+	result = batch_copy_huge(batch, CDM_WINDOW_PAGES);
+	migrate_device_pages(batch->src, batch->dst, CDM_WINDOW_PAGES);
+	batch_count_huge(batch, CDM_WINDOW_PAGES, result, counts);
+	migrate_device_finalize(batch->src, batch->dst, CDM_WINDOW_PAGES);
+	unreserve(batch);
+}
+
+/* Without a reference everything here is a hint, for a page that may be free. */
+static bool page_is_small_anon(struct page *page)
+{
+	return page_ref_count(page) && !PageCompound(page) && PageLRU(page) &&
+	       PageAnon(page);
+}
+
+/**
+ * cdm_evict_window() - move anonymous pages out of a window of a system block
+ * @pfn: first page, a multiple of CDM_WINDOW_PAGES
+ * @to: where small pages go: a region, NULL for RAM; a huge page goes to RAM, and
+ *	stays huge
+ * @batch: buffers
+ * @counts: by enum cdm_result, added to
+ *
+ * What is left, pages of files above all, only the kernel's own offlining moves.
+ *
+ * Context: may sleep.
+ */
+void cdm_evict_window(unsigned long pfn, struct cdm_region *to,
+		      struct cdm_batch *batch, u64 *counts)
+{
+	struct page *page = pfn_to_page(pfn);
+	unsigned long i, run = 0;
+
+	if (CDM_MIGRATE_PFN_COMPOUND && PageHead(page) && PageAnon(page) &&
+	    folio_order((struct folio *)page) == HPAGE_PMD_ORDER) {
+		evict_huge(pfn, batch, counts);
+		return;
+	}
+	for (i = 0; i <= CDM_WINDOW_PAGES; i++) {
+		if (i < CDM_WINDOW_PAGES && page_is_small_anon(page + i)) {
+			run++;
+			continue;
+		}
+		if (run)
+			cdm_evict_pfns(pfn + i - run, run, to, batch, counts);
+		run = 0;
+	}
 }
 
 /**

@@ -57,8 +57,10 @@ struct cdm_move {
 };
 
 int cdm_move_range(struct cdm_move *move);
-void cdm_evict_pfns(unsigned long pfn, unsigned long nr,
+void cdm_evict_pfns(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 		    struct cdm_batch *batch, u64 *counts);
+void cdm_evict_window(unsigned long pfn, struct cdm_region *to,
+		      struct cdm_batch *batch, u64 *counts);
 void cdm_retire_pfn(unsigned long pfn);
 
 #endif /* _CDM_MIGRATE_H */

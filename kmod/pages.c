@@ -249,13 +249,16 @@ bool cdm_page_retire(struct cdm_block *block, unsigned long pfn)
 /**
  * cdm_usage_read() - sum up the blocks of a region
  * @region: the region
+ * @level: blocks of this level alone; CDM_ISOLATION_NONE for all
  * @usage: out
  *
- * Each block is read under its lock; the sum is exact when nothing changes.
+ * Each block is read under its lock; the sum is exact when nothing changes. The
+ * pages of system blocks are looked at one by one.
  *
- * Context: any; the blocks are not being removed.
+ * Context: may sleep; takes cdm_region.chunks; the blocks are not being removed.
  */
-void cdm_usage_read(struct cdm_region *region, struct cdm_usage *usage)
+void cdm_usage_read(struct cdm_region *region, enum cdm_isolation level,
+		    struct cdm_usage *usage)
 {
 	unsigned long idle = 0, memmap = PFN_UP(region->block_pages *
 						sizeof(struct page));
@@ -266,6 +269,8 @@ void cdm_usage_read(struct cdm_region *region, struct cdm_usage *usage)
 		struct cdm_block *block = &region->blocks[i];
 		unsigned long flags;
 
+		if (level != CDM_ISOLATION_NONE && block->isolation != level)
+			continue;
 		spin_lock_irqsave(&block->lock, flags);
 		usage->total += block->nr_pages;
 		if (block->online)
@@ -276,13 +281,17 @@ void cdm_usage_read(struct cdm_region *region, struct cdm_usage *usage)
 			usage->free += __block_free(block);
 		else if (block->used_bits)
 			usage->draining += block->nr_used;
-		else if (block->online)
+		else if (block->online && block->role == CDM_ROLE_IDLE)
+			usage->idle += block->nr_pages;
+		if (block->online && block->role == CDM_ROLE_IDLE)
 			idle += block->nr_pages - block->nr_retired -
 				(region->memmap_on_block ? memmap : 0);
 		if (block->used_bits && !(block->pgmap.flags & PGMAP_ALTMAP_VALID))
 			usage->memmap_ram_bytes +=
 				block->nr_pages * sizeof(struct page);
 		spin_unlock_irqrestore(&block->lock, flags);
+		if (READ_ONCE(block->role) == CDM_ROLE_SYSTEM)
+			cdm_system_usage(block, usage);
 	}
 	usage->available = usage->free + idle;
 }

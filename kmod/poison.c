@@ -22,15 +22,26 @@ static void retire_event(struct cdm_region *region, unsigned long pfn)
 	trace_cdm_page_retire(region->id, pfn);
 }
 
-static int retire_page(struct cdm_block *block, unsigned long pfn)
+/**
+ * cdm_poison_note() - remember a bad page, and tell user space
+ * @region: the region
+ * @pfn: the page
+ *
+ * Context: may sleep.
+ */
+void cdm_poison_note(struct cdm_region *region, unsigned long pfn)
 {
-	struct cdm_region *region = block->region;
-	unsigned int i;
-
 	if (xa_err(xa_store(&region->retired, pfn, xa_mk_value(1), GFP_KERNEL)))
 		dev_warn(&region->dev,
 			 "no memory to remember bad page %#lx\n", pfn);
 	retire_event(region, pfn);
+}
+
+static int retire_page(struct cdm_block *block, unsigned long pfn)
+{
+	unsigned int i;
+
+	cdm_poison_note(block->region, pfn);
 
 	if (cdm_page_retire(block, pfn))
 		return 0;

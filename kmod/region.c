@@ -3,6 +3,7 @@
  * cdm: regions, the devices of the bus "cdm".
  */
 #include <linux/idr.h>
+#include <linux/memory.h>
 #include <linux/module.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
@@ -138,7 +139,38 @@ int cdm_region_id_of_pfn(unsigned long pfn)
 }
 
 /**
- * cdm_region_any_mapped() - does any block have its memory map?
+ * cdm_block_of_pfn() - which block a page belongs to
+ * @pfn: any page frame number
+ *
+ * Context: any. The block stays as long as it has pages.
+ * Return: the block, or NULL.
+ */
+struct cdm_block *cdm_block_of_pfn(unsigned long pfn)
+{
+	phys_addr_t addr = PFN_PHYS(pfn);
+	struct cdm_block *found = NULL;
+	struct cdm_region *region;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(region, &regions, link) {
+		struct cdm_block *block = region->blocks;
+		unsigned int i;
+
+		for (i = 0; i < region->nr_ranges; i++) {
+			const struct range *range = &region->ranges[i];
+
+			if (addr >= range->start && addr <= range->end)
+				found = block + PHYS_PFN(addr - range->start) /
+						region->block_pages;
+			block += PHYS_PFN(range_len(range)) / region->block_pages;
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+/**
+ * cdm_region_any_mapped() - does any block have device pages?
  *
  * Context: may sleep; takes cdm_region.grow of each region.
  * Return: true if so.
@@ -153,23 +185,31 @@ bool cdm_region_any_mapped(void)
 	list_for_each_entry(region, &regions, link) {
 		mutex_lock(&region->grow);
 		for (i = 0; i < region->nr_blocks; i++)
-			mapped |= region->blocks[i].role != CDM_ROLE_IDLE;
+			mapped |= region->blocks[i].role == CDM_ROLE_COHERENT;
 		mutex_unlock(&region->grow);
 	}
 	mutex_unlock(&regions_lock);
 	return mapped;
 }
 
-/* Set the part of the region that is in use: the first @nr_pages. */
-static void region_set_online(struct cdm_region *region, unsigned long nr_pages)
+/* Set the part of the region that is in use, the first @nr_pages, and its level. */
+static void region_set_online(struct cdm_region *region, unsigned long nr_pages,
+			      enum cdm_isolation isolation)
 {
 	unsigned int i, nr_blocks = nr_pages / region->block_pages;
 
 	lockdep_assert_held(&region->admin);
 
-	for (i = 0; i < region->nr_blocks; i++)
+	mutex_lock(&region->grow);
+	for (i = 0; i < region->nr_blocks; i++) {
 		region->blocks[i].online = i < nr_blocks;
+		region->blocks[i].isolation = i < nr_blocks ?
+					      isolation : CDM_ISOLATION_NONE;
+		region->blocks[i].before = CDM_ISOLATION_NONE;
+	}
 	region->online_pages = nr_pages;
+	region->isolation = isolation;
+	mutex_unlock(&region->grow);
 }
 
 static u64 region_size(const struct cdm_region *region)
@@ -177,15 +217,38 @@ static u64 region_size(const struct cdm_region *region)
 	return PFN_PHYS((u64)region->nr_blocks * region->block_pages);
 }
 
+/**
+ * cdm_region_level_check() - can a region have a level?
+ * @region: the region
+ * @isolation: the level
+ * @memmap_on_block: with memory maps in the blocks
+ *
+ * Context: any.
+ * Return: 0, -EINVAL, -EOPNOTSUPP or -ERANGE, as CDM_ONLINE documents.
+ */
+int cdm_region_level_check(const struct cdm_region *region,
+			   enum cdm_isolation isolation, bool memmap_on_block)
+{
+	if (isolation == CDM_ISOLATION_NONE || isolation > CDM_ISOLATION_SHARED)
+		return -EINVAL;
+	if (isolation == CDM_ISOLATION_PRIVATE)
+		return 0;
+	if (isolation == CDM_ISOLATION_EXCLUSIVE || memmap_on_block)
+		return -EOPNOTSUPP;
+	return PFN_PHYS(region->block_pages) == memory_block_size_bytes() ?
+	       0 : -ERANGE;
+}
+
 static int online_check(struct cdm_region *region, enum cdm_isolation isolation,
 			u64 length, bool memmap_on_block)
 {
+	int rc;
+
 	lockdep_assert_held(&region->admin);
 
-	if (isolation == CDM_ISOLATION_NONE || isolation > CDM_ISOLATION_SHARED)
-		return -EINVAL;
-	if (isolation != CDM_ISOLATION_PRIVATE)
-		return -EOPNOTSUPP;
+	rc = cdm_region_level_check(region, isolation, memmap_on_block);
+	if (rc)
+		return rc;
 	if (!IS_ALIGNED(length, PFN_PHYS(region->block_pages)) ||
 	    length > region_size(region))
 		return -EINVAL;
@@ -217,6 +280,70 @@ int cdm_region_admin_lock(struct cdm_region *region)
 }
 
 /**
+ * cdm_region_hide_node() - make a region's node reserved
+ * @region: the region
+ *
+ * Context: may sleep; the caller holds cdm_region.admin.
+ * Return: 0 or -EXDEV.
+ */
+int cdm_region_hide_node(struct cdm_region *region)
+{
+	int rc;
+
+	lockdep_assert_held(&region->admin);
+
+	if (region->hides_node)
+		return 0;
+	rc = cdm_node_take(region, CDM_ISOLATION_RESERVED);
+	region->hides_node = !rc;
+	return rc;
+}
+
+/**
+ * cdm_region_unhide_node() - undo cdm_region_hide_node(), if that was done
+ * @region: the region has no reserved block that is not idle
+ *
+ * Context: may sleep; the caller holds cdm_region.admin.
+ */
+void cdm_region_unhide_node(struct cdm_region *region)
+{
+	lockdep_assert_held(&region->admin);
+
+	if (region->hides_node)
+		cdm_node_release(region);
+	region->hides_node = false;
+}
+
+/* The region is held, and the level is one it can have. */
+static int __region_online(struct cdm_region *region,
+			   enum cdm_isolation isolation, u64 length,
+			   bool memmap_on_block)
+{
+	int rc = 0;
+
+	lockdep_assert_held(&region->admin);
+
+	if (isolation == CDM_ISOLATION_RESERVED)
+		rc = cdm_region_hide_node(region);
+	if (isolation == CDM_ISOLATION_SHARED)
+		rc = cdm_node_take(region, isolation);
+	if (rc)
+		return rc;
+	region_set_online(region, PHYS_PFN(length), isolation);
+	region->memmap_on_block = memmap_on_block;
+	cdm_region_set_state(region, CDM_ACTIVE);
+	if (isolation != CDM_ISOLATION_SHARED)
+		return 0;
+	rc = cdm_blocks_populate(region);
+	if (rc) {
+		cdm_region_evacuate(region);
+		cdm_region_hold(region);
+		cdm_region_set_state(region, CDM_HELD);
+	}
+	return rc;
+}
+
+/**
  * cdm_region_online() - give a held region a level
  * @region: the region; the caller holds cdm_region.life for reading
  * @isolation: the level
@@ -237,13 +364,10 @@ int cdm_region_online(struct cdm_region *region, enum cdm_isolation isolation,
 		return rc;
 	rc = online_check(region, isolation, length ?: region_size(region),
 			  memmap_on_block);
-	if (!rc) {
-		region_set_online(region,
-				  PHYS_PFN(length ?: region_size(region)));
-		region->isolation = isolation;
-		region->memmap_on_block = memmap_on_block;
-		cdm_region_set_state(region, CDM_ACTIVE);
-	}
+	if (!rc)
+		rc = __region_online(region, isolation,
+				     length ?: region_size(region),
+				     memmap_on_block);
 	*out_length = PFN_PHYS((u64)region->online_pages);
 	mutex_unlock(&region->admin);
 
@@ -268,8 +392,10 @@ void cdm_region_hold(struct cdm_region *region)
 	lockdep_assert_held(&region->admin);
 
 	cdm_blocks_depopulate(region);
-	region_set_online(region, 0);
-	region->isolation = CDM_ISOLATION_NONE;
+	cancel_delayed_work_sync(&region->tidy);
+	cdm_region_unhide_node(region);
+	region->changer = NULL;
+	region_set_online(region, 0, CDM_ISOLATION_NONE);
 	region->drainer = NULL;
 }
 
@@ -285,6 +411,8 @@ static int ranges_request(struct cdm_region *region)
 							  dev_name(&region->dev));
 		if (!region->resources[i])
 			return -EBUSY;
+		/* As kmem does: memory of the kernel's goes below it. */
+		region->resources[i]->flags &= ~IORESOURCE_BUSY;
 	}
 	return 0;
 }
@@ -293,10 +421,14 @@ static void ranges_release(struct cdm_region *region)
 {
 	unsigned int i;
 
-	for (i = 0; i < region->nr_ranges; i++)
-		if (region->resources[i])
-			release_mem_region(region->ranges[i].start,
-					   range_len(&region->ranges[i]));
+	for (i = 0; i < region->nr_ranges; i++) {
+		if (!region->resources[i])
+			continue;
+		/* What is not busy is not found. */
+		region->resources[i]->flags |= IORESOURCE_BUSY;
+		release_mem_region(region->ranges[i].start,
+				   range_len(&region->ranges[i]));
+	}
 }
 
 static struct cdm_region *region_new(struct device *parent, int nid)
@@ -318,6 +450,9 @@ static struct cdm_region *region_new(struct device *parent, int nid)
 	init_rwsem(&region->life);
 	mutex_init(&region->admin);
 	mutex_init(&region->grow);
+	mutex_init(&region->chunks);
+	INIT_DELAYED_WORK(&region->tidy, cdm_system_tidy);
+	INIT_DELAYED_WORK(&region->nudge, cdm_region_nudge);
 	xa_init(&region->retired);
 	init_waitqueue_head(&region->progress);
 

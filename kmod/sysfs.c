@@ -10,7 +10,7 @@ static struct cdm_usage usage_of(struct device *dev)
 {
 	struct cdm_usage usage;
 
-	cdm_usage_read(to_cdm_region(dev), &usage);
+	cdm_usage_read(to_cdm_region(dev), CDM_ISOLATION_NONE, &usage);
 	return usage;
 }
 
@@ -60,9 +60,8 @@ static DEVICE_ATTR_RO(state);
 static ssize_t isolation_show(struct device *dev, struct device_attribute *attr,
 			      char *buf)
 {
-	enum cdm_isolation isolation = READ_ONCE(to_cdm_region(dev)->isolation);
-
-	return sysfs_emit(buf, "%s\n", cdm_isolation_name(isolation));
+	return sysfs_emit(buf, "%s\n",
+			  cdm_region_level_name(to_cdm_region(dev)));
 }
 static DEVICE_ATTR_RO(isolation);
 
@@ -114,6 +113,9 @@ static DEVICE_ATTR_RO(available);
 USAGE_ATTR(draining, draining);
 USAGE_ATTR(retired, retired);
 
+USAGE_ATTR(exposed, exposed);
+USAGE_ATTR(foreign, foreign);
+
 static ssize_t memmap_ram_show(struct device *dev,
 			       struct device_attribute *attr, char *buf)
 {
@@ -136,6 +138,8 @@ static struct attribute *region_attrs[] = {
 	&dev_attr_available.attr,
 	&dev_attr_draining.attr,
 	&dev_attr_retired.attr,
+	&dev_attr_exposed.attr,
+	&dev_attr_foreign.attr,
 	&dev_attr_memmap_ram.attr,
 	NULL,
 };
@@ -144,7 +148,47 @@ static const struct attribute_group region_group = {
 	.attrs = region_attrs,
 };
 
+/* The same sums over the blocks of one level, in a folder of its name. */
+#define LEVEL_ATTR(level, isolation, name, field)			\
+static ssize_t level##_##name##_show(struct device *dev,		\
+				     struct device_attribute *attr,	\
+				     char *buf)				\
+{									\
+	struct cdm_usage usage;						\
+									\
+	cdm_usage_read(to_cdm_region(dev), isolation, &usage);		\
+	return emit_pages(buf, usage.field);				\
+}									\
+static struct device_attribute level##_##name##_attr =			\
+	__ATTR(name, 0444, level##_##name##_show, NULL)
+
+#define LEVEL_GROUP(level, isolation)					\
+LEVEL_ATTR(level, isolation, size, total);				\
+LEVEL_ATTR(level, isolation, used, used);				\
+LEVEL_ATTR(level, isolation, idle, idle);				\
+LEVEL_ATTR(level, isolation, draining, draining);			\
+LEVEL_ATTR(level, isolation, retired, retired);				\
+static struct attribute *level##_attrs[] = {				\
+	&level##_size_attr.attr,					\
+	&level##_used_attr.attr,					\
+	&level##_idle_attr.attr,					\
+	&level##_draining_attr.attr,					\
+	&level##_retired_attr.attr,					\
+	NULL,								\
+};									\
+static const struct attribute_group level##_group = {			\
+	.name = #level,							\
+	.attrs = level##_attrs,						\
+}
+
+LEVEL_GROUP(private, CDM_ISOLATION_PRIVATE);
+LEVEL_GROUP(reserved, CDM_ISOLATION_RESERVED);
+LEVEL_GROUP(shared, CDM_ISOLATION_SHARED);
+
 const struct attribute_group *cdm_region_groups[] = {
 	&region_group,
+	&private_group,
+	&reserved_group,
+	&shared_group,
 	NULL,
 };

@@ -10,12 +10,14 @@
 #define _CDM_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/gfp.h>
 #include <linux/memremap.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
+#include <linux/version.h>
 
 #include "config.h"
 
@@ -163,6 +165,31 @@ static inline void cdm_lru_drain_this_cpu(void)
 	pagevec_init(&batch);
 	__pagevec_release(&batch);
 #endif
+}
+
+/*
+ * 6.16 "mm/page_alloc: pass ACR flags to alloc_contig_range()" in the place of
+ * the migrate type; may go with 6.12.
+ */
+static inline int cdm_alloc_contig_range(unsigned long start, unsigned long end)
+{
+#if CDM_HAVE_ACR_FLAGS
+	return alloc_contig_range(start, end, ACR_FLAGS_NONE, GFP_KERNEL);
+#else
+	return alloc_contig_range(start, end, MIGRATE_MOVABLE, GFP_KERNEL);
+#endif
+}
+
+/*
+ * Are pages that go online PageOffline until the allocator gets them, and not
+ * PageReserved, and does offlining count only pages that the allocator has? Since
+ * 6.11 ("mm/memory_hotplug: initialize memmap of !ZONE_DEVICE with PageOffline()
+ * instead of PageReserved()" and the change that follows it), which no
+ * declaration tells. May go with 6.1.
+ */
+static inline bool cdm_hotplug_pages_begin_offline(void)
+{
+	return LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0);
 }
 
 /*

@@ -48,6 +48,7 @@ one_of zone_device_page_init_order zone_device_page_init
 one_of folio_maybe_mapped_shared folio_likely_mapped_shared page_mapcount
 one_of softleaf pte_to_swp_entry
 one_of folio_batch_release pagevec_release
+one_of node_notifier memory_notify_nid
 
 {
 	echo "/* SPDX-License-Identifier: GPL-2.0-only */"

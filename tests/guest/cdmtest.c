@@ -98,7 +98,12 @@ void shell(const char *format, ...)
 
 void test_begin(unsigned int nr_regions)
 {
-	shell("regions_up %u", nr_regions);
+	test_begin_at(nr_regions, "private");
+}
+
+void test_begin_at(unsigned int nr_regions, const char *level)
+{
+	shell("regions_up %u %s", nr_regions, level);
 	frames_scan();
 }
 
@@ -204,9 +209,14 @@ void region_check_state(int id, const char *state)
 
 int region_online(int fd)
 {
+	return region_online_at(fd, CDM_ISOLATION_PRIVATE);
+}
+
+int region_online_at(int fd, unsigned int isolation)
+{
 	struct cdm_online online = {
 		.size = sizeof(online),
-		.isolation = CDM_ISOLATION_PRIVATE,
+		.isolation = isolation,
 	};
 
 	return ioctl(fd, CDM_ONLINE, &online) ? -errno : 0;
@@ -231,6 +241,8 @@ int region_offline(int fd, unsigned int flags, uint64_t timeout_ms,
 
 /* The counts follow each other in the struct: as an array. */
 #define MOVE_COUNTS	13
+/* With those that count some of them again. */
+#define MOVE_ALL_COUNTS	(MOVE_COUNTS + 2)
 _Static_assert(offsetof(struct cdm_migrate, out_unmapped) -
 	       offsetof(struct cdm_migrate, out_moved) ==
 	       (MOVE_COUNTS - 1) * sizeof(__u64), "counts of cdm_migrate");
@@ -267,6 +279,10 @@ void move_print(const char *what, const struct cdm_migrate *move)
 		if (move_counts(&copy)[i])
 			printf(" %s %llu", names[i],
 			       (unsigned long long)move_counts(&copy)[i]);
+	if (move->out_whole || move->out_split)
+		printf(" (whole %llu, split %llu)",
+		       (unsigned long long)move->out_whole,
+		       (unsigned long long)move->out_split);
 	putchar('\n');
 	fflush(stdout);
 }
@@ -293,7 +309,7 @@ int move_loop(int fd, struct cdm_migrate *move)
 	unsigned int i;
 	int rc;
 
-	memset(move_counts(move), 0, MOVE_COUNTS * sizeof(__u64));
+	memset(move_counts(move), 0, MOVE_ALL_COUNTS * sizeof(__u64));
 	while (part.addr < end) {
 		part.length = end - part.addr;
 		rc = move_try(fd, &part);
@@ -301,7 +317,7 @@ int move_loop(int fd, struct cdm_migrate *move)
 			continue;
 		if (rc)
 			return rc;
-		for (i = 0; i < MOVE_COUNTS; i++)
+		for (i = 0; i < MOVE_ALL_COUNTS; i++)
 			move_counts(move)[i] += move_counts(&part)[i];
 		part.addr = part.out_next;
 	}

@@ -41,7 +41,8 @@ void sleep_ms(unsigned int ms);
 
 /* The whole of a test: module, regions online at the start; at the end nothing
  * is in use and the module goes within ten seconds. */
-void test_begin(unsigned int nr_regions);
+void test_begin(unsigned int nr_regions);	/* at level private */
+void test_begin_at(unsigned int nr_regions, const char *level);
 void test_end(void);
 /* Runs a line of shell with kmod-lib.sh at hand; its status has to be 0. */
 void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -53,7 +54,8 @@ uint64_t region_read(int id, const char *attribute);
 void region_text(int id, const char *attribute, char *text, size_t size);
 uint64_t region_used(int id);			/* pages */
 void region_check_state(int id, const char *state);
-int region_online(int fd);			/* 0 or -errno */
+int region_online(int fd);	/* at level private; 0 or -errno */
+int region_online_at(int fd, unsigned int isolation);	/* 0 or -errno */
 int region_offline(int fd, unsigned int flags, uint64_t timeout_ms,
 		   struct cdm_offline *result);	/* 0 or -errno */
 

@@ -36,6 +36,7 @@ union argument {
 	struct cdm_migrate migrate;
 	struct cdm_residency residency;
 	struct cdm_blocks blocks;
+	struct cdm_set_isolation set_isolation;
 	char bytes[8192];
 };
 
@@ -53,6 +54,8 @@ static const struct call calls[] = {
 	{ "CDM_MIGRATE", CDM_MIGRATE, sizeof(struct cdm_migrate), 7, 0 },
 	{ "CDM_RESIDENCY", CDM_RESIDENCY, sizeof(struct cdm_residency), 1, 0 },
 	{ "CDM_BLOCKS", CDM_BLOCKS, sizeof(struct cdm_blocks), 0, 0 },
+	{ "CDM_SET_ISOLATION", CDM_SET_ISOLATION,
+	  sizeof(struct cdm_set_isolation), 3, EALREADY },
 };
 
 static union argument good(const struct call *call)
@@ -64,6 +67,9 @@ static union argument good(const struct call *call)
 	switch (call->number) {
 	case CDM_ONLINE:
 		arg.online.isolation = CDM_ISOLATION_PRIVATE;
+		break;
+	case CDM_SET_ISOLATION:
+		arg.set_isolation.isolation = CDM_ISOLATION_PRIVATE;
 		break;
 	case CDM_OFFLINE:
 		/* Cancelling a drain that is not there does nothing. */
@@ -200,7 +206,7 @@ static void unknown_calls(void)
 	unsigned int number;
 
 	for (number = 0; number < 256; number++) {
-		if (number <= _IOC_NR(CDM_BLOCKS))
+		if (number <= _IOC_NR(CDM_SET_ISOLATION))
 			continue;
 		check_errno("unknown number", ENOTTY,
 			    ioctl(fd, _IO(CDM_IOCTL_TYPE, number), &arg) ?
@@ -312,12 +318,20 @@ static void bad_online(void)
 
 	check_errno("offline", 0, region_offline(fd, 0, 0, NULL));
 	for (level = 0; level < 8; level++) {
-		if (level == CDM_ISOLATION_PRIVATE)
+		if (level >= CDM_ISOLATION_PRIVATE &&
+		    level <= CDM_ISOLATION_SHARED)
 			continue;
 		arg = good(&calls[0]);
 		arg.online.isolation = level;
-		check_errno("isolation", level && level <= CDM_ISOLATION_SHARED ?
+		check_errno("isolation", level == CDM_ISOLATION_EXCLUSIVE ?
 			    EOPNOTSUPP : EINVAL, try(&calls[0], &arg));
+	}
+	for (level = CDM_ISOLATION_RESERVED; level <= CDM_ISOLATION_SHARED; level++) {
+		arg = good(&calls[0]);
+		arg.online.isolation = level;
+		arg.online.flags = CDM_ONLINE_MEMMAP_ON_BLOCK;
+		check_errno("memory map in the block", EOPNOTSUPP,
+			    try(&calls[0], &arg));
 	}
 	arg = good(&calls[0]);
 	arg.online.length = PAGE;

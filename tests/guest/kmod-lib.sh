@@ -43,7 +43,8 @@ region_hold() {
 	region_of_dax "$dax"
 }
 
-# regions_up N: cards exp0 to exp(N-1) are regions, online at level private.
+# regions_up N [LEVEL]: cards exp0 to exp(N-1) are regions, online at level private
+# or another.
 # Which region is which card does not matter to those that ask for several.
 regions_up() {
 	local i id
@@ -52,7 +53,7 @@ regions_up() {
 	modprobe cdm
 	for ((i = 0; i < $1; i++)); do
 		id=$(region_hold "exp$i")
-		"$here/kmod-region" online "$id"
+		"$here/kmod-region" online "$id" "${2:-private}"
 		wait_until 5 "no /dev/cdm$id" test -c "/dev/cdm$id"
 	done
 	# What policy has to say about them is said.

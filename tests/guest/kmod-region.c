@@ -2,7 +2,8 @@
 /*
  * kmod-region: the ioctls of a region, for scripts. Not a test.
  *
- *   kmod-region online ID		give it level private; well if it has it
+ *   kmod-region online ID [LEVEL]	give it level private, reserved or shared; well
+ *					if it has it
  *   kmod-region offline ID [MS]	drain and hold it, within MS milliseconds
  *   kmod-region populate ID		use each page once, and free all
  *   kmod-region read ID		write each page that can be had to stdout
@@ -18,9 +19,20 @@
 
 #include "cdmtest.h"
 
-static int online(int id)
+static unsigned int level(const char *name)
 {
-	int rc = region_online(region_open(id));
+	if (!strcmp(name, "private"))
+		return CDM_ISOLATION_PRIVATE;
+	if (!strcmp(name, "reserved"))
+		return CDM_ISOLATION_RESERVED;
+	if (!strcmp(name, "shared"))
+		return CDM_ISOLATION_SHARED;
+	fail("no level is called '%s'", name);
+}
+
+static int online(int id, const char *name)
+{
+	int rc = region_online_at(region_open(id), level(name));
 
 	return rc == -EALREADY ? 0 : rc;
 }
@@ -86,13 +98,13 @@ int main(int argc, char **argv)
 	int id = argc > 2 ? atoi(argv[2]) : -1;
 
 	if (id >= 0 && !strcmp(argv[1], "online"))
-		return -online(id);
+		return -online(id, argc > 3 ? argv[3] : "private");
 	if (id >= 0 && !strcmp(argv[1], "offline"))
 		return -offline(id, argc > 3 ? atoi(argv[3]) : 0);
 	if (id >= 0 && !strcmp(argv[1], "populate"))
 		return -populate(id);
 	if (id >= 0 && !strcmp(argv[1], "read"))
 		return -dump(id);
-	fputs("usage: kmod-region online|offline|populate|read ID [MS]\n", stderr);
+	fputs("usage: kmod-region online|offline|populate|read ID [LEVEL|MS]\n", stderr);
 	return 2;
 }

@@ -93,9 +93,8 @@ enum cdm_role {
  * For CDM_ISOLATION_RESERVED and CDM_ISOLATION_SHARED, which are memory of the
  * kernel's node: EXDEV: the node can not be both, in everybody's reach and out
  * of it: it has reserved memory already, or memory that is not (another region's,
- * or another driver's). EUSERS: another driver has the hook that withholds pages
- * while memory goes online (virtio-mem, Hyper-V or Xen balloons). ERANGE: the
- * region's blocks are not whole memory blocks of the kernel.
+ * or another driver's). ERANGE: the region's blocks are not whole memory blocks of
+ * the kernel.
  */
 struct cdm_online {
 	__u32 size;
@@ -352,8 +351,8 @@ struct cdm_blocks {
  * next CDM_SET_ISOLATION of this file; CDM_SET_ISOLATION_CANCEL or its close
  * brings the old levels back. Where that does not succeed, @out_length and the
  * region's attributes say what there is. EALREADY: it is so already. EBUSY: the
- * region is held or being drained, or another file changes it. EXDEV, EUSERS and
- * ERANGE as in struct cdm_online; EXDEV if parts of the region would have to be
+ * region is held or being drained, or another file changes it. EXDEV and ERANGE
+ * as in struct cdm_online; EXDEV if parts of the region would have to be
  * reserved and shared at the same time.
  */
 struct cdm_set_isolation {

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cdm: changing the level of a region, with live data in place.
+ *
+ * Goes block by block: the pages of one block move to the others, or to RAM, and
+ * the empty block gets its new level. What was changed keeps a note of its old
+ * level until all is done, to go back to.
+ */
+#include <linux/jiffies.h>
+
+#include "cdm.h"
+#include "drain.h"
+
+/* For bringing the old levels back. */
+#define RESTORE_MS	10000
+
+/**
+ * cdm_region_level_name() - the word for the level of a region
+ * @region: the region
+ *
+ * Context: any.
+ * Return: a static string, "mixed" if blocks that are online have different ones.
+ */
+const char *cdm_region_level_name(const struct cdm_region *region)
+{
+	enum cdm_isolation level = CDM_ISOLATION_NONE;
+	unsigned int i;
+
+	for (i = 0; i < region->nr_blocks; i++) {
+		const struct cdm_block *block = &region->blocks[i];
+
+		if (!READ_ONCE(block->online))
+			continue;
+		if (level != CDM_ISOLATION_NONE && level != block->isolation)
+			return "mixed";
+		level = READ_ONCE(block->isolation);
+	}
+	return cdm_isolation_name(level);
+}
+
+static unsigned int blocks_at(const struct cdm_region *region,
+			      enum cdm_isolation level)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < region->nr_blocks; i++)
+		nr += region->blocks[i].online &&
+		      region->blocks[i].isolation == level;
+	return nr;
+}
+
+/* The level that a node can not have together with @level. */
+static enum cdm_isolation level_against(enum cdm_isolation level)
+{
+	switch (level) {
+	case CDM_ISOLATION_RESERVED:
+		return CDM_ISOLATION_SHARED;
+	case CDM_ISOLATION_SHARED:
+		return CDM_ISOLATION_RESERVED;
+	default:
+		return CDM_ISOLATION_NONE;
+	}
+}
+
+static unsigned long block_used(struct cdm_block *block)
+{
+	struct cdm_stuck stuck;
+
+	if (block->role == CDM_ROLE_IDLE)
+		return 0;
+	cdm_stuck_count(block->region, block, &stuck);
+	/* A block without a memory map costs less to change than an empty one. */
+	return stuck.left + 1;
+}
+
+/* The emptiest block that is not at @level; only those at @from, if that is one. */
+static struct cdm_block *block_next(struct cdm_region *region,
+				    enum cdm_isolation from,
+				    enum cdm_isolation level)
+{
+	unsigned long used, least = ULONG_MAX;
+	struct cdm_block *best = NULL;
+	unsigned int i;
+
+	for (i = 0; i < region->nr_blocks && least; i++) {
+		struct cdm_block *block = &region->blocks[i];
+
+		if (!block->online || block->isolation == level ||
+		    (from != CDM_ISOLATION_NONE && block->isolation != from))
+			continue;
+		used = block_used(block);
+		if (used < least) {
+			least = used;
+			best = block;
+		}
+	}
+	return best;
+}
+
+/**
+ * struct cdm_change - a change of level
+ * @region: the region
+ * @limits: what ends it
+ * @moved: pages moved
+ * @no_memory: pages without room at the last try
+ * @at: the block that it is at, NULL between blocks
+ */
+struct cdm_change {
+	struct cdm_region *region;
+	struct cdm_limits limits;
+	u64 moved;
+	u64 no_memory;
+	struct cdm_block *at;
+};
+
+/*
+ * Empty one block and give it its level. When that fails the block stays closed:
+ * see change_reopen().
+ */
+static int block_change(struct cdm_change *change, struct cdm_block *block,
+			enum cdm_isolation level)
+{
+	struct cdm_region *region = change->region;
+	int rc = 0;
+
+	change->at = block;
+	change->limits.only = block;
+	change->limits.to = region;
+	if (block->role != CDM_ROLE_IDLE) {
+		cdm_block_open(block, false);
+		rc = cdm_drain_until(region, &change->limits, &change->moved,
+				     &change->no_memory);
+	}
+	if (rc)
+		return rc;
+	if (block->role == CDM_ROLE_COHERENT) {
+		mutex_lock(&region->grow);
+		cdm_coherent_depopulate(block);
+		mutex_unlock(&region->grow);
+	}
+	if (block->before == CDM_ISOLATION_NONE)
+		block->before = block->isolation;
+	else if (block->before == level)
+		block->before = CDM_ISOLATION_NONE;
+	cdm_block_set_isolation(block, level);
+	change->at = NULL;
+	return 0;
+}
+
+/*
+ * A node can not be reserved and shared: all blocks at the level that is against
+ * the new one become private before the node changes sides.
+ */
+static int node_change(struct cdm_change *change, enum cdm_isolation level)
+{
+	enum cdm_isolation against = level_against(level);
+	struct cdm_region *region = change->region;
+	struct cdm_block *block;
+	int rc;
+
+	if (against == CDM_ISOLATION_NONE)
+		return 0;
+	region->isolation = CDM_ISOLATION_PRIVATE;
+	while ((block = block_next(region, against, level))) {
+		rc = block_change(change, block, CDM_ISOLATION_PRIVATE);
+		if (rc)
+			return rc;
+	}
+	region->isolation = level;
+	if (level == CDM_ISOLATION_RESERVED)
+		return cdm_region_hide_node(region);
+	cdm_region_unhide_node(region);
+	return cdm_node_take(region, level);
+}
+
+static int blocks_change(struct cdm_change *change, enum cdm_isolation level,
+			 unsigned int nr_blocks)
+{
+	struct cdm_region *region = change->region;
+	struct cdm_block *block;
+	int rc;
+
+	rc = node_change(change, level);
+	region->isolation = level;
+	while (!rc && blocks_at(region, level) < nr_blocks) {
+		block = block_next(region, CDM_ISOLATION_NONE, level);
+		if (!block)
+			break;
+		rc = block_change(change, block, level);
+		if (!rc && level == CDM_ISOLATION_SHARED)
+			rc = cdm_blocks_populate(region);
+	}
+	return rc;
+}
+
+/* The block that could not be emptied takes pages again. */
+static void change_reopen(struct cdm_change *change)
+{
+	cdm_drain_stop(change->region);
+	if (change->at)
+		cdm_block_open(change->at, true);
+	change->at = NULL;
+}
+
+static void change_end(struct cdm_region *region)
+{
+	char level[32];
+	unsigned int i;
+
+	lockdep_assert_held(&region->admin);
+
+	for (i = 0; i < region->nr_blocks; i++)
+		region->blocks[i].before = CDM_ISOLATION_NONE;
+	WRITE_ONCE(region->changer, NULL);
+	if (!blocks_at(region, CDM_ISOLATION_RESERVED))
+		cdm_region_unhide_node(region);
+	snprintf(level, sizeof(level), "CDM_ISOLATION=%s",
+		 cdm_region_level_name(region));
+	cdm_region_event(region, CDM_EVENT_ISOLATION, level, NULL);
+}
+
+/* Give the blocks that were changed their old level back, as far as it goes. */
+static void change_restore(struct cdm_region *region, enum cdm_isolation level)
+{
+	struct cdm_change change = {
+		.region = region,
+		.limits.has_deadline = true,
+		.limits.deadline = jiffies + msecs_to_jiffies(RESTORE_MS),
+	};
+	unsigned int i;
+	int rc = 0;
+
+	lockdep_assert_held(&region->admin);
+
+	for (i = 0; i < region->nr_blocks; i++)
+		cdm_block_open(&region->blocks[i], true);
+	if (level != CDM_ISOLATION_NONE)
+		rc = node_change(&change, level);
+	region->isolation = level;
+	for (i = 0; i < region->nr_blocks && !rc; i++) {
+		struct cdm_block *block = &region->blocks[i];
+
+		if (block->before != CDM_ISOLATION_NONE)
+			rc = block_change(&change, block, block->before);
+	}
+	change_reopen(&change);
+	if (cdm_blocks_populate(region) || rc)
+		dev_warn(&region->dev, "not every block got its old level back\n");
+	change_end(region);
+}
+
+static int change_check(struct cdm_region *region, struct file *file,
+			enum cdm_isolation level, u64 length)
+{
+	enum cdm_isolation against = level_against(level);
+	int rc;
+
+	rc = cdm_region_level_check(region, level, region->memmap_on_block);
+	if (rc)
+		return rc;
+	if (region->state != CDM_ACTIVE ||
+	    (region->changer && region->changer != file))
+		return -EBUSY;
+	if (!IS_ALIGNED(length, PFN_PHYS(region->block_pages)) ||
+	    PHYS_PFN(length) > region->online_pages)
+		return -EINVAL;
+	/* What is against the new level has to go, all of it. */
+	if (against != CDM_ISOLATION_NONE && length &&
+	    blocks_at(region, against) &&
+	    blocks_at(region, level) + blocks_at(region, against) >
+	    PHYS_PFN(length) / region->block_pages)
+		return -EXDEV;
+	return 0;
+}
+
+/* The level that most blocks had, to take pages from again after a failure. */
+static enum cdm_isolation level_before(const struct cdm_region *region)
+{
+	unsigned int i;
+
+	for (i = 0; i < region->nr_blocks; i++)
+		if (region->blocks[i].before != CDM_ISOLATION_NONE)
+			return region->blocks[i].before;
+	return region->isolation;
+}
+
+static int set_isolation_locked(struct cdm_region *region, struct file *file,
+				const struct cdm_set_isolation *wanted,
+				struct cdm_set_isolation *result)
+{
+	struct cdm_change change = {
+		.region = region,
+		.limits.has_deadline = wanted->timeout_ms,
+		.limits.deadline = jiffies + msecs_to_jiffies(
+				min_t(u64, wanted->timeout_ms, INT_MAX)),
+		.limits.interruptible = true,
+	};
+	enum cdm_isolation level = wanted->isolation, old = region->isolation;
+	unsigned int nr_blocks = wanted->length ?
+		PHYS_PFN(wanted->length) / region->block_pages :
+		region->online_pages / region->block_pages;
+	struct cdm_stuck stuck = {};
+	int rc;
+
+	rc = change_check(region, file, level, wanted->length);
+	if (!rc && !region->changer && blocks_at(region, level) >= nr_blocks)
+		rc = -EALREADY;
+	if (rc)
+		goto out;
+	if (!region->changer)
+		region->still_since = jiffies;
+	WRITE_ONCE(region->changer, file);
+	rc = blocks_change(&change, level, nr_blocks);
+	if (change.at)
+		cdm_stuck_count(region, change.at, &stuck);
+	if (!rc)
+		change_end(region);
+	else if (rc != -ENODEV && !((wanted->flags & CDM_SET_ISOLATION_KEEP) &&
+				    (rc == -ETIMEDOUT || rc == -EINTR))) {
+		change_reopen(&change);
+		change_restore(region, level_before(region) == level ?
+				       old : level_before(region));
+	}
+out:
+	result->out_length = PFN_PHYS((u64)blocks_at(region, level) *
+				      region->block_pages);
+	result->out_moved = change.moved;
+	result->out_left = stuck.left;
+	result->out_pinned = stuck.pinned;
+	result->out_no_memory = change.no_memory;
+	result->out_busy = stuck.busy - min(stuck.busy, change.no_memory);
+	return rc;
+}
+
+/**
+ * cdm_region_set_isolation() - change the level of a region, or of a part
+ * @region: the region; the caller holds cdm_region.life for reading
+ * @file: whose change it is
+ * @wanted: the argument of the call
+ * @result: the out_* fields are set
+ *
+ * Context: may sleep, interruptible; takes cdm_region.admin.
+ * Return: 0, or the errno that CDM_SET_ISOLATION documents.
+ */
+int cdm_region_set_isolation(struct cdm_region *region, struct file *file,
+			     const struct cdm_set_isolation *wanted,
+			     struct cdm_set_isolation *result)
+{
+	int rc;
+
+	rc = cdm_region_admin_lock(region);
+	if (rc)
+		return rc;
+	rc = set_isolation_locked(region, file, wanted, result);
+	mutex_unlock(&region->admin);
+	return rc;
+}
+
+/**
+ * cdm_region_restore_isolation() - end the change of a file
+ * @region: the region; the caller holds cdm_region.life for reading
+ * @file: the file; nothing happens if it changes nothing
+ *
+ * Context: may sleep for ten seconds; takes cdm_region.admin.
+ */
+void cdm_region_restore_isolation(struct cdm_region *region, struct file *file)
+{
+	if (READ_ONCE(region->changer) != file)
+		return;
+	mutex_lock(&region->admin);
+	if (region->changer == file && region->state == CDM_ACTIVE) {
+		cdm_drain_stop(region);
+		change_restore(region, level_before(region));
+	}
+	mutex_unlock(&region->admin);
+}

@@ -1,0 +1,700 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cdm: system blocks, the memory of the levels reserved and shared.
+ *
+ * Their pages are ordinary pages of ZONE_MOVABLE. Of a reserved block the
+ * kernel's allocator has only as much as is in use and a little more, so that
+ * nothing counts as free memory that nobody can get: the rest is withheld, in
+ * chunks, as virtio-mem does it. A withheld page is PageOffline and has one
+ * reference.
+ */
+#include <linux/cpuset.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mmzone.h>
+#include <linux/slab.h>
+
+#include "cdm.h"
+
+/*
+ * Of the node or nothing, and nothing is reclaimed for it. There are no reserves
+ * to keep: whoever is short of memory gets none of this.
+ */
+#define GFP_RESERVED	((GFP_HIGHUSER_MOVABLE | __GFP_THISNODE | \
+			  __GFP_NOWARN | __GFP_NORETRY | __GFP_MEMALLOC) & \
+			 ~__GFP_RECLAIM)
+
+/* Free pages that stay with the allocator, and how often the rest is taken back. */
+#define SLACK_PAGES	(4 * CDM_CHUNK_PAGES)
+#define TIDY_PERIOD	HZ
+
+static unsigned long nr_chunks(const struct cdm_block *block)
+{
+	return block->nr_pages / CDM_CHUNK_PAGES;
+}
+
+static unsigned long chunk_pfn(const struct cdm_block *block, unsigned long i)
+{
+	return block->start_pfn + i * CDM_CHUNK_PAGES;
+}
+
+static struct zone *region_zone(const struct cdm_region *region)
+{
+	return &NODE_DATA(region->nid)->node_zones[ZONE_MOVABLE];
+}
+
+/* Can it be exposed? */
+static bool chunk_waits(enum cdm_chunk state)
+{
+	return state == CDM_CHUNK_FRESH || state == CDM_CHUNK_TAKEN;
+}
+
+static void __chunk_set(struct cdm_block *block, unsigned long i,
+			enum cdm_chunk state)
+{
+	lockdep_assert_held(&block->region->chunks);
+
+	atomic_long_add((chunk_waits(state) - chunk_waits(block->chunks[i])) *
+			(long)CDM_CHUNK_PAGES, &block->region->nr_withheld);
+	block->chunks[i] = state;
+}
+
+static unsigned long retired_in(struct cdm_region *region, unsigned long pfn,
+				unsigned long nr)
+{
+	unsigned long index, count = 0;
+	void *entry;
+
+	xa_for_each_range(&region->retired, index, entry, pfn, pfn + nr - 1)
+		count++;
+	return count;
+}
+
+/* A page of a withheld chunk may have gone bad where nobody could see it. */
+static bool chunk_has_poison(struct cdm_block *block, unsigned long i)
+{
+	unsigned long pfn = chunk_pfn(block, i), n;
+
+	for (n = 0; n < CDM_CHUNK_PAGES; n++)
+		if (PageHWPoison(pfn_to_page(pfn + n)))
+			return true;
+	return retired_in(block->region, pfn, CDM_CHUNK_PAGES);
+}
+
+/*
+ * The kernel's own handling takes bad pages of system blocks out of use and tells
+ * their owners, but not us: they are learned of when somebody looks.
+ */
+static void poison_learn(struct cdm_block *block, unsigned long pfn)
+{
+	if (!xa_load(&block->region->retired, pfn))
+		cdm_poison_note(block->region, pfn);
+}
+
+/* Give a chunk to the kernel's allocator. */
+static void __chunk_expose(struct cdm_block *block, unsigned long i)
+{
+	unsigned long pfn = chunk_pfn(block, i), n;
+	struct page *page = pfn_to_page(pfn);
+	bool fresh = block->chunks[i] == CDM_CHUNK_FRESH;
+
+	if (!fresh || !cdm_hotplug_pages_begin_offline())
+		for (n = 0; n < CDM_CHUNK_PAGES; n++)
+			__ClearPageOffline(page + n);
+	if (fresh) {
+		generic_online_page(page, ilog2(CDM_CHUNK_PAGES));
+	} else {
+		free_contig_range(pfn, CDM_CHUNK_PAGES);
+		adjust_managed_page_count(page, CDM_CHUNK_PAGES);
+	}
+	__chunk_set(block, i, CDM_CHUNK_EXPOSED);
+}
+
+/* Take a chunk back that nobody uses. Return: false if somebody was faster. */
+static bool __chunk_withhold(struct cdm_block *block, unsigned long i)
+{
+	unsigned long pfn = chunk_pfn(block, i), n;
+
+	if (cdm_alloc_contig_range(pfn, pfn + CDM_CHUNK_PAGES))
+		return false;
+	page_offline_begin();
+	for (n = 0; n < CDM_CHUNK_PAGES; n++)
+		__SetPageOffline(pfn_to_page(pfn + n));
+	page_offline_end();
+	adjust_managed_page_count(pfn_to_page(pfn), -CDM_CHUNK_PAGES);
+	__chunk_set(block, i, CDM_CHUNK_TAKEN);
+	return true;
+}
+
+/**
+ * struct cdm_census - what the pages of a chunk are
+ * @used: pages that somebody owns
+ * @bad: pages that are PageHWPoison
+ * @foreign: of @used, pages that cdm did not place there
+ * @pinned: of @used, pages with more references than their mappings explain
+ */
+struct cdm_census {
+	unsigned long used;
+	unsigned long bad;
+	unsigned long foreign;
+	unsigned long pinned;
+};
+
+/* A free page of the allocator, or of a CPU's list. */
+static unsigned long free_run(struct page *page)
+{
+	unsigned long order;
+
+	if (PageBuddy(page)) {
+		/* Without the zone's lock: any value may be read. */
+		order = READ_ONCE(page->private);
+		return order < ilog2(MAX_ORDER_NR_PAGES) + 1 ? 1UL << order : 1;
+	}
+	return !page_ref_count(page) && !PageTail(page);
+}
+
+static bool head_is_pinned(struct folio *folio)
+{
+	if (folio_maybe_dma_pinned(folio))
+		return true;
+	return !folio_test_large(folio) &&
+	       folio_ref_count(folio) > cdm_page_mapcount(&folio->page) +
+					folio_test_swapcache(folio);
+}
+
+static void placed_set(struct folio *folio)
+{
+	struct cdm_block *block = cdm_block_of_pfn(folio_pfn(folio));
+	unsigned long bit = folio_pfn(folio) - block->start_pfn, i;
+
+	for (i = 0; i < folio_nr_pages(folio); i++)
+		set_bit(bit + i, block->placed);
+}
+
+/*
+ * Count the pages of an exposed chunk, as far as can be told without locks, and
+ * forget about those that are free who placed them.
+ */
+static void chunk_census(struct cdm_block *block, unsigned long i,
+			 struct cdm_census *census)
+{
+	unsigned long pfn = chunk_pfn(block, i), end = pfn + CDM_CHUNK_PAGES, nr;
+
+	while (pfn < end) {
+		struct page *page = pfn_to_page(pfn);
+		unsigned long bit = pfn - block->start_pfn, n;
+
+		nr = free_run(page);
+		for (n = 0; n < nr && pfn + n < end; n++)
+			if (test_bit(bit + n, block->placed))
+				clear_bit(bit + n, block->placed);
+		if (!nr) {
+			struct folio *folio = (struct folio *)page;
+
+			nr = 1;
+			if (PageHead(page))
+				nr = clamp_t(unsigned long, folio_nr_pages(folio), 1,
+					     end - pfn);
+			if (nr == 1 && PageHWPoison(page)) {
+				census->bad++;
+				poison_learn(block, pfn);
+			} else {
+				census->used += nr;
+				if (!test_bit(bit, block->placed))
+					census->foreign += nr;
+				if (!PageTail(page) && head_is_pinned(folio))
+					census->pinned += nr;
+			}
+		} else if (PageHWPoison(page)) {
+			census->bad++;
+			poison_learn(block, pfn);
+		}
+		pfn += nr;
+	}
+}
+
+static void block_census(struct cdm_block *block, struct cdm_census *census)
+{
+	unsigned long i;
+
+	memset(census, 0, sizeof(*census));
+	mutex_lock(&block->region->chunks);
+	if (block->chunks && block->presence != CDM_PRESENCE_OFFLINE)
+		for (i = 0; i < nr_chunks(block); i++)
+			if (block->chunks[i] == CDM_CHUNK_EXPOSED)
+				chunk_census(block, i, census);
+	mutex_unlock(&block->region->chunks);
+}
+
+/* Expose one more chunk of a reserved block. Return: false if there is none. */
+static bool expose_one(struct cdm_region *region)
+{
+	unsigned int n, at;
+	unsigned long i;
+
+	mutex_lock(&region->chunks);
+	at = region->expose_block;
+	for (n = 0; n < region->nr_blocks; n++, at++) {
+		struct cdm_block *block = &region->blocks[at % region->nr_blocks];
+
+		if (!block->chunks || block->presence != CDM_PRESENCE_ONLINE ||
+		    block->isolation != CDM_ISOLATION_RESERVED)
+			continue;
+		for (i = 0; i < nr_chunks(block); i++) {
+			if (!chunk_waits(block->chunks[i]))
+				continue;
+			if (chunk_has_poison(block, i)) {
+				__chunk_set(block, i, CDM_CHUNK_BAD);
+				continue;
+			}
+			__chunk_expose(block, i);
+			region->expose_block = at % region->nr_blocks;
+			mutex_unlock(&region->chunks);
+			schedule_delayed_work(&region->tidy, TIDY_PERIOD);
+			return true;
+		}
+	}
+	mutex_unlock(&region->chunks);
+	return false;
+}
+
+static bool folio_is_of(struct folio *folio, const struct cdm_region *region)
+{
+	return cdm_region_id_of_pfn(folio_pfn(folio)) == region->id;
+}
+
+/*
+ * A page of the region. Another region of the node may have free pages too, and
+ * the allocator may give those first: they are put aside.
+ */
+static struct folio *folio_take(struct cdm_region *region, unsigned int order,
+				struct list_head *aside)
+{
+	struct folio *folio;
+
+	do {
+		folio = __folio_alloc_node(GFP_RESERVED, order, region->nid);
+		if (!folio)
+			continue;
+		if (folio_is_of(folio, region)) {
+			placed_set(folio);
+			return folio;
+		}
+		list_add(&folio->lru, aside);
+	} while (folio || expose_one(region));
+	return NULL;
+}
+
+/*
+ * A window in one piece, split into pages: 512 searches are saved.
+ * Return: false if the allocator has no such piece and small pages will do.
+ */
+static bool window_take(struct cdm_region *region, unsigned long *pfns)
+{
+	struct page *page;
+	unsigned int i;
+
+	page = alloc_pages_node(region->nid, GFP_RESERVED,
+				ilog2(CDM_WINDOW_PAGES));
+	if (!page && zone_page_state(region_zone(region), NR_FREE_PAGES) <
+		     CDM_WINDOW_PAGES && expose_one(region))
+		page = alloc_pages_node(region->nid, GFP_RESERVED,
+					ilog2(CDM_WINDOW_PAGES));
+	if (!page)
+		return false;
+	if (cdm_region_id_of_pfn(page_to_pfn(page)) != region->id) {
+		__free_pages(page, ilog2(CDM_WINDOW_PAGES));
+		return false;
+	}
+	split_page(page, ilog2(CDM_WINDOW_PAGES));
+	for (i = 0; i < CDM_WINDOW_PAGES; i++) {
+		placed_set(page_folio(page + i));
+		pfns[i] = page_to_pfn(page + i);
+	}
+	return true;
+}
+
+/**
+ * cdm_system_alloc() - take free pages of the reserved blocks of a region
+ * @region: the region
+ * @order: of each page
+ * @pfns: out: the pages, each with one reference
+ * @nr: how many
+ *
+ * Context: may sleep; takes cdm_region.chunks.
+ * Return: how many pages were taken.
+ */
+unsigned long cdm_system_alloc(struct cdm_region *region, unsigned int order,
+			       unsigned long *pfns, unsigned long nr)
+{
+	nodemask_t saved = cpuset_current_mems_allowed, with = saved;
+	struct folio *folio, *next;
+	unsigned long got = 0;
+	LIST_HEAD(aside);
+
+	if (!atomic_long_read(&region->nr_system) ||
+	    READ_ONCE(region->state) != CDM_ACTIVE)
+		return 0;
+	/* No cpuset has a node that is not in N_MEMORY. */
+	node_set(region->nid, with);
+	set_mems_allowed(with);
+	if (!order && nr == CDM_WINDOW_PAGES && window_take(region, pfns))
+		got = nr;
+	while (got < nr) {
+		folio = folio_take(region, order, &aside);
+		if (!folio)
+			break;
+		pfns[got++] = folio_pfn(folio);
+	}
+	set_mems_allowed(saved);
+	list_for_each_entry_safe(folio, next, &aside, lru) {
+		list_del(&folio->lru);
+		folio_put(folio);
+	}
+	return got;
+}
+
+/**
+ * cdm_system_free() - pages that reserved blocks could give, as far as is known
+ * @region: the region
+ *
+ * Context: any.
+ * Return: pages withheld, and those the allocator has if they are all of @region.
+ */
+unsigned long cdm_system_free(struct cdm_region *region)
+{
+	unsigned long system = atomic_long_read(&region->nr_system);
+	struct zone *zone = region_zone(region);
+	unsigned long free = max(atomic_long_read(&region->nr_withheld), 0L);
+
+	if (system && system == zone->present_pages)
+		free += zone_page_state(zone, NR_FREE_PAGES);
+	return free;
+}
+
+/**
+ * cdm_system_go_online() - keep pages that go online from the allocator
+ * @block: their block
+ * @page: first page
+ * @order: their order, that of a chunk
+ *
+ * All of a reserved block, of a shared one those with bad pages.
+ *
+ * Context: the kernel's page online callback.
+ */
+void cdm_system_go_online(struct cdm_block *block, struct page *page,
+			  unsigned int order)
+{
+	unsigned long i = (page_to_pfn(page) - block->start_pfn) / CDM_CHUNK_PAGES;
+	bool bad = retired_in(block->region, page_to_pfn(page), 1UL << order);
+	unsigned long n;
+
+	if (WARN_ON_ONCE(order != ilog2(CDM_CHUNK_PAGES)) ||
+	    (block->isolation == CDM_ISOLATION_SHARED && !bad)) {
+		generic_online_page(page, order);
+		return;
+	}
+	if (!cdm_hotplug_pages_begin_offline()) {
+		page_offline_begin();
+		for (n = 0; n < CDM_CHUNK_PAGES; n++) {
+			__SetPageOffline(page + n);
+			ClearPageReserved(page + n);
+		}
+		page_offline_end();
+	}
+	mutex_lock(&block->region->chunks);
+	__chunk_set(block, i, bad ? CDM_CHUNK_BAD : CDM_CHUNK_FRESH);
+	mutex_unlock(&block->region->chunks);
+}
+
+/* The references of all withheld pages of a block. */
+static void __withheld_refs(struct cdm_block *block, bool get)
+{
+	unsigned long i, n;
+
+	lockdep_assert_held(&block->region->chunks);
+
+	for (i = 0; i < nr_chunks(block); i++) {
+		struct page *page = pfn_to_page(chunk_pfn(block, i));
+
+		if (block->chunks[i] == CDM_CHUNK_EXPOSED)
+			continue;
+		if (!cdm_hotplug_pages_begin_offline())
+			adjust_managed_page_count(page, get ? -CDM_CHUNK_PAGES :
+							      CDM_CHUNK_PAGES);
+		for (n = 0; n < CDM_CHUNK_PAGES; n++) {
+			if (get)
+				page_ref_inc(page + n);
+			else
+				WARN_ON_ONCE(!page_ref_dec_and_test(page + n));
+		}
+	}
+}
+
+/**
+ * cdm_system_going_offline() - the kernel takes a block offline
+ * @block: the block
+ *
+ * Withheld pages lose their reference, so that they are not in the way.
+ *
+ * Context: notifier, under the hotplug locks.
+ */
+void cdm_system_going_offline(struct cdm_block *block)
+{
+	mutex_lock(&block->region->chunks);
+	block->presence = CDM_PRESENCE_GOING;
+	__withheld_refs(block, false);
+	mutex_unlock(&block->region->chunks);
+}
+
+/**
+ * cdm_system_cancel_offline() - the kernel could not take a block offline
+ * @block: the block
+ *
+ * Context: notifier, under the hotplug locks.
+ */
+void cdm_system_cancel_offline(struct cdm_block *block)
+{
+	mutex_lock(&block->region->chunks);
+	if (block->presence == CDM_PRESENCE_GOING) {
+		__withheld_refs(block, true);
+		block->presence = CDM_PRESENCE_ONLINE;
+	}
+	mutex_unlock(&block->region->chunks);
+}
+
+/**
+ * cdm_system_set_presence() - a block went online or offline
+ * @block: the block
+ * @presence: what it is now
+ *
+ * A block that somebody else brings online again has exposed pages only.
+ *
+ * Context: notifier, under the hotplug locks.
+ */
+void cdm_system_set_presence(struct cdm_block *block,
+			     enum cdm_presence presence)
+{
+	unsigned long i;
+
+	mutex_lock(&block->region->chunks);
+	block->presence = presence;
+	if (presence == CDM_PRESENCE_OFFLINE)
+		for (i = 0; i < nr_chunks(block); i++)
+			__chunk_set(block, i, CDM_CHUNK_EXPOSED);
+	mutex_unlock(&block->region->chunks);
+	if (presence == CDM_PRESENCE_ONLINE)
+		schedule_delayed_work(&block->region->tidy, TIDY_PERIOD);
+}
+
+static bool chunk_is_free(struct cdm_block *block, unsigned long i)
+{
+	struct cdm_census census = {};
+
+	chunk_census(block, i, &census);
+	return !census.used && !census.bad;
+}
+
+/* Take back what nobody uses of a block, down to @keep free pages of the zone. */
+static void block_tidy(struct cdm_block *block, unsigned long keep)
+{
+	struct zone *zone = region_zone(block->region);
+	unsigned long i;
+
+	mutex_lock(&block->region->chunks);
+	for (i = 0; block->chunks && block->presence == CDM_PRESENCE_ONLINE &&
+		    block->isolation == CDM_ISOLATION_RESERVED &&
+		    i < nr_chunks(block) &&
+		    zone_page_state(zone, NR_FREE_PAGES) > keep; i++) {
+		if (block->chunks[i] == CDM_CHUNK_EXPOSED &&
+		    chunk_is_free(block, i))
+			__chunk_withhold(block, i);
+		cond_resched();
+	}
+	mutex_unlock(&block->region->chunks);
+}
+
+/**
+ * cdm_system_tidy() - take back what nobody uses
+ * @work: cdm_region.tidy
+ *
+ * Nobody tells when an ordinary page is freed, so this comes again as long as
+ * the allocator has pages of the region.
+ *
+ * Context: work queue.
+ */
+void cdm_system_tidy(struct work_struct *work)
+{
+	struct cdm_region *region = container_of(to_delayed_work(work),
+						 struct cdm_region, tidy);
+	unsigned int i;
+
+	for (i = 0; i < region->nr_blocks; i++)
+		if (READ_ONCE(region->blocks[i].chunks))
+			block_tidy(&region->blocks[i], SLACK_PAGES);
+	if (atomic_long_read(&region->nr_system) >
+	    atomic_long_read(&region->nr_withheld))
+		schedule_delayed_work(&region->tidy, TIDY_PERIOD);
+}
+
+/* What is not known when the memory map goes is forgotten. */
+static void blocks_poison_learn(struct cdm_block *block)
+{
+	unsigned long n;
+
+	for (n = 0; n < block->nr_pages; n++)
+		if (PageHWPoison(pfn_to_page(block->start_pfn + n)))
+			poison_learn(block, block->start_pfn + n);
+}
+
+static void chunks_free(struct cdm_block *block)
+{
+	unsigned long *placed;
+	u8 *chunks;
+
+	mutex_lock(&block->region->chunks);
+	chunks = block->chunks;
+	placed = block->placed;
+	WRITE_ONCE(block->chunks, NULL);
+	block->placed = NULL;
+	mutex_unlock(&block->region->chunks);
+	kfree(chunks);
+	bitmap_free(placed);
+}
+
+/**
+ * cdm_system_populate() - make a block ordinary memory
+ * @block: an idle block of level reserved or shared
+ *
+ * Context: may sleep; the caller holds cdm_region.grow.
+ * Return: 0, -ENOMEM, or what the kernel said.
+ */
+int cdm_system_populate(struct cdm_block *block)
+{
+	struct cdm_region *region = block->region;
+	unsigned long *placed;
+	u8 *chunks;
+	int rc;
+
+	lockdep_assert_held(&region->grow);
+
+	chunks = kcalloc(nr_chunks(block), 1, GFP_KERNEL);
+	placed = bitmap_zalloc(block->nr_pages, GFP_KERNEL);
+	if (!chunks || !placed) {
+		kfree(chunks);
+		bitmap_free(placed);
+		return -ENOMEM;
+	}
+	mutex_lock(&region->chunks);
+	block->placed = placed;
+	block->presence = CDM_PRESENCE_OFFLINE;
+	WRITE_ONCE(block->chunks, chunks);
+	mutex_unlock(&region->chunks);
+
+	rc = cdm_hotplug_add(block);
+	if (rc) {
+		chunks_free(block);
+		return rc;
+	}
+	atomic_long_add(block->nr_pages, &region->nr_system);
+	cdm_block_set_role(block, CDM_ROLE_SYSTEM);
+	if (block->isolation == CDM_ISOLATION_RESERVED)
+		block_tidy(block, 0);
+	return 0;
+}
+
+/**
+ * cdm_system_depopulate() - move everything out of a block and take it away
+ * @block: a system block
+ *
+ * Context: may sleep for as long as a page stays; a signal to the caller ends it.
+ * Takes cdm_region.grow.
+ * Return: 0, -EINTR, -EBUSY if something in it can not be moved now.
+ */
+int cdm_system_depopulate(struct cdm_block *block)
+{
+	struct cdm_region *region = block->region;
+	int rc;
+
+	blocks_poison_learn(block);
+	rc = cdm_hotplug_remove(block);
+	if (rc)
+		return rc;
+	mutex_lock(&region->grow);
+	chunks_free(block);
+	atomic_long_sub(block->nr_pages, &region->nr_system);
+	cdm_block_set_role(block, CDM_ROLE_IDLE);
+	mutex_unlock(&region->grow);
+	return 0;
+}
+
+/**
+ * cdm_system_next_window() - find pages that may be in use
+ * @block: a system block
+ * @start: page of the block where to begin, a multiple of CDM_WINDOW_PAGES
+ *
+ * Context: may sleep; takes cdm_region.chunks.
+ * Return: first page, within the block, of the next window that the allocator has,
+ * or the length of the block.
+ */
+unsigned long cdm_system_next_window(struct cdm_block *block, unsigned long start)
+{
+	mutex_lock(&block->region->chunks);
+	while (start < block->nr_pages &&
+	       (!block->chunks || block->presence != CDM_PRESENCE_ONLINE ||
+		block->chunks[start / CDM_CHUNK_PAGES] != CDM_CHUNK_EXPOSED))
+		start += CDM_WINDOW_PAGES;
+	mutex_unlock(&block->region->chunks);
+	return min(start, block->nr_pages);
+}
+
+/**
+ * cdm_system_info() - describe a system block for user space
+ * @block: the block
+ * @info: total, used and retired are set
+ *
+ * Context: may sleep; takes cdm_region.chunks.
+ */
+void cdm_system_info(struct cdm_block *block, struct cdm_block_info *info)
+{
+	struct cdm_census census;
+
+	block_census(block, &census);
+	info->retired = retired_in(block->region, block->start_pfn,
+				   block->nr_pages);
+	info->total = block->nr_pages - info->retired;
+	info->used = census.used;
+	if (READ_ONCE(block->region->state) == CDM_DRAINING)
+		info->flags |= CDM_BLOCK_DRAINING;
+}
+
+/**
+ * cdm_system_usage() - add up a system block
+ * @block: the block
+ * @usage: used, retired, free, draining, exposed, foreign, pinned and
+ *	memmap_ram_bytes are added to
+ *
+ * Context: may sleep; takes cdm_region.chunks.
+ */
+void cdm_system_usage(struct cdm_block *block, struct cdm_usage *usage)
+{
+	struct cdm_census census;
+	unsigned long i, retired;
+
+	block_census(block, &census);
+	retired = retired_in(block->region, block->start_pfn, block->nr_pages);
+	usage->used += census.used;
+	usage->pinned += census.pinned;
+	if (block->isolation == CDM_ISOLATION_RESERVED)
+		usage->foreign += census.foreign;
+	usage->retired += retired;
+	usage->free += block->nr_pages - census.used - retired;
+	if (READ_ONCE(block->region->state) == CDM_DRAINING)
+		usage->draining += census.used;
+	usage->memmap_ram_bytes += block->nr_pages * sizeof(struct page);
+	mutex_lock(&block->region->chunks);
+	if (block->chunks && block->presence != CDM_PRESENCE_OFFLINE)
+		for (i = 0; i < nr_chunks(block); i++)
+			if (block->chunks[i] == CDM_CHUNK_EXPOSED)
+				usage->exposed += CDM_CHUNK_PAGES;
+	mutex_unlock(&block->region->chunks);
+}
