@@ -206,8 +206,8 @@ static void check_reclaim(struct cdm_ctx *ctx, struct cdm_check *check)
 	if (line && sscanf(line, "SwapTotal: %llu", &kib) == 1 && kib)
 		cdm_check_add(check, CDM_SEVERITY_INFO, "reserved-reclaim",
 			      "mlock what must stay, or level private",
-			      "there is swap: MADV_PAGEOUT, DAMON and the node's reclaim file may "
-			      "swap pages at level reserved out, and they come back to RAM");
+			      "there is swap: MADV_PAGEOUT and DAMON's pageout may swap pages at "
+			      "level reserved out, and they come back to RAM");
 	free(text);
 }
 
