@@ -4,8 +4,9 @@
  * one guest, in pairs. Prints one line a sample: NAME VALUE UNIT; run collects
  * them, and takes medians and ratios.
  *
- * usage: bench cdm REGION DAX   one round of what cdm does; REGION is the N of a
- *                               held cdmN, DAX the name of its dax device
+ * usage: bench cdm REGION DAX   one round of what cdm does at level private; REGION
+ *                               is the N of cdmN, DAX the name of its dax device
+ *        bench reserved REGION DAX  likewise at level reserved, which cdmN has
  *        bench kmem NODE        one round of what the kernel does, with the same
  *                               memory onlined by kmem as NODE
  */
@@ -36,6 +37,8 @@
 #define COPY_OFFSET	(33 * PAGE)
 #define COPY_SPAN	(MOVE_BYTES + HUGE)
 #define DRAIN_BYTES	(512 * MiB)
+#define HUGE_BYTES	(512 * MiB)
+#define RANDOM_READS	(8UL << 20)
 #define VICTIM_BYTES	(64 * MiB)
 
 static int region_fd, region_id, kmem_node;
@@ -180,6 +183,57 @@ static double kernel_move(char *start, size_t length, size_t step, int node)
 	return length / begin / 1e6;
 }
 
+/* Bytes of this process that are in huge pages. */
+static size_t huge_bytes(void)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "r");
+	unsigned long kib = 0;
+	char line[128];
+
+	if (!file)
+		die("/proc/self/smaps_rollup");
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "AnonHugePages: %lu", &kib) == 1)
+			break;
+	fclose(file);
+	return kib << 10;
+}
+
+static void must_be_huge(const char *when)
+{
+	if (huge_bytes() < HUGE_BYTES * 99 / 100)
+		die("%s: %zu MiB in huge pages", when, huge_bytes() / MiB);
+}
+
+static char *map_huge(uint64_t seed)
+{
+	char *start = map(HUGE_BYTES, true);
+
+	fill(start, HUGE_BYTES, seed);
+	must_be_huge("before");
+	return start;
+}
+
+/* Millions of 64-bit words a second, from all over the memory. */
+static double random_reads(const char *start)
+{
+	const volatile uint64_t *word = (const volatile uint64_t *)start;
+	uint64_t state = 88172645463325252ULL, sum = 0;
+	double begin = now();
+	size_t i;
+
+	for (i = 0; i < RANDOM_READS; i++) {
+		state ^= state << 13;
+		state ^= state >> 7;
+		state ^= state << 17;
+		sum += word[state % (HUGE_BYTES / sizeof(*word))];
+	}
+	begin = now() - begin;
+	if (!sum)
+		die("nothing was read");
+	return RANDOM_READS / begin / 1e6;
+}
+
 /* What kmem's memory can do. */
 static void bench_kmem(void)
 {
@@ -203,17 +257,18 @@ static void bench_kmem(void)
 	check(start, MOVE_BYTES, 1);
 	munmap(start, MOVE_BYTES);
 
-	start = map(MOVE_BYTES, true);
-	fill(start, MOVE_BYTES, 3);
-	sample("move_pages_huge_in", kernel_move(start, MOVE_BYTES, HUGE,
+	start = map_huge(3);
+	sample("move_pages_huge_in", kernel_move(start, HUGE_BYTES, HUGE,
 						 kmem_node), "MB/s");
-	sample("move_pages_huge_back", kernel_move(start, MOVE_BYTES, HUGE, 0),
+	sample("kmem_reads", random_reads(start), "M/s");
+	sample("move_pages_huge_back", kernel_move(start, HUGE_BYTES, HUGE, 0),
 	       "MB/s");
-	check(start, MOVE_BYTES, 3);
-	munmap(start, MOVE_BYTES);
+	check(start, HUGE_BYTES, 3);
+	munmap(start, HUGE_BYTES);
 }
 
-static void bench_moves(void)
+/* @prefix: of the samples' names */
+static void bench_moves(const char *prefix)
 {
 	char *start = map(MOVE_BYTES, false);
 	unsigned int workers;
@@ -221,11 +276,11 @@ static void bench_moves(void)
 
 	fill(start, MOVE_BYTES, 4);
 	for (workers = 0; workers < 2; workers++) {
-		snprintf(name, sizeof(name), "cdm_in_%s",
+		snprintf(name, sizeof(name), "%s_in_%s", prefix,
 			 workers ? "one" : "default");
 		sample(name, cdm_move(start, MOVE_BYTES, region_id, workers),
 		       "MB/s");
-		snprintf(name, sizeof(name), "cdm_back_%s",
+		snprintf(name, sizeof(name), "%s_back_%s", prefix,
 			 workers ? "one" : "default");
 		sample(name, cdm_move(start, MOVE_BYTES, CDM_WHERE_RAM, workers),
 		       "MB/s");
@@ -347,11 +402,11 @@ static void write_to(const char *path, const char *text)
 	close(fd);
 }
 
-static void region_open(void)
+static void region_open(int isolation)
 {
 	struct cdm_online online = {
 		.size = sizeof(online),
-		.isolation = CDM_ISOLATION_PRIVATE,
+		.isolation = isolation,
 	};
 	char path[32];
 
@@ -364,9 +419,9 @@ static void region_open(void)
 }
 
 /* What an unplug does to the driver: remove(), with the region in use. */
-static void bench_drain(void)
+static void bench_drain(const char *name, bool huge)
 {
-	char *start = map(DRAIN_BYTES, false);
+	char *start = map(DRAIN_BYTES, huge);
 	double begin;
 
 	fill(start, DRAIN_BYTES, 9);
@@ -374,9 +429,65 @@ static void bench_drain(void)
 	close(region_fd);
 	begin = now();
 	write_to("/sys/bus/dax/drivers/cdm/unbind", dax);
-	sample("drain", DRAIN_BYTES / (now() - begin) / 1e6, "MB/s");
+	sample(name, DRAIN_BYTES / (now() - begin) / 1e6, "MB/s");
 	check(start, DRAIN_BYTES, 9);
 	munmap(start, DRAIN_BYTES);
+}
+
+/* Level reserved ------------------------------------------------------------------ */
+
+static void bench_reserved_huge(void)
+{
+	char *start = map_huge(10), name[64];
+	unsigned int workers;
+
+	for (workers = 0; workers < 2; workers++) {
+		const char *what = workers ? "one" : "default";
+
+		snprintf(name, sizeof(name), "reserved_huge_in_%s", what);
+		sample(name, cdm_move(start, HUGE_BYTES, region_id, workers),
+		       "MB/s");
+		must_be_huge("there");
+		if (!workers)
+			sample("reserved_reads", random_reads(start), "M/s");
+		snprintf(name, sizeof(name), "reserved_huge_back_%s", what);
+		sample(name, cdm_move(start, HUGE_BYTES, CDM_WHERE_RAM,
+				      workers), "MB/s");
+		must_be_huge("back");
+	}
+	check(start, HUGE_BYTES, 10);
+	munmap(start, HUGE_BYTES);
+}
+
+/* All of the region, of which HUGE_BYTES are in use: bytes of these a second. */
+static double set_level(int isolation)
+{
+	struct cdm_set_isolation set = {
+		.size = sizeof(set),
+		.isolation = isolation,
+	};
+	double begin = now();
+
+	if (ioctl(region_fd, CDM_SET_ISOLATION, &set))
+		die("CDM_SET_ISOLATION %d", isolation);
+	begin = now() - begin;
+	if (set.out_moved * PAGE < HUGE_BYTES * 99 / 100)
+		die("only %llu pages had to move",
+		    (unsigned long long)set.out_moved);
+	return HUGE_BYTES / begin / 1e6;
+}
+
+/* Begins and ends at level reserved. */
+static void bench_levels(void)
+{
+	char *start = map(HUGE_BYTES, false);
+
+	fill(start, HUGE_BYTES, 11);
+	cdm_move(start, HUGE_BYTES, region_id, 0);
+	sample("level_private", set_level(CDM_ISOLATION_PRIVATE), "MB/s");
+	sample("level_reserved", set_level(CDM_ISOLATION_RESERVED), "MB/s");
+	check(start, HUGE_BYTES, 11);
+	munmap(start, HUGE_BYTES);
 }
 
 int main(int argc, char **argv)
@@ -386,16 +497,24 @@ int main(int argc, char **argv)
 		bench_kmem();
 		return 0;
 	}
-	if (argc != 4 || strcmp(argv[1], "cdm")) {
-		fprintf(stderr, "usage: bench cdm REGION DAX | bench kmem NODE\n");
+	if (argc != 4 || (strcmp(argv[1], "cdm") && strcmp(argv[1], "reserved"))) {
+		fprintf(stderr, "usage: bench cdm|reserved REGION DAX | bench kmem NODE\n");
 		return 2;
 	}
 	region_id = atoi(argv[2]);
 	dax = argv[3];
-	region_open();
-	bench_moves();
+	if (!strcmp(argv[1], "reserved")) {
+		region_open(CDM_ISOLATION_RESERVED);
+		bench_moves("reserved");
+		bench_reserved_huge();
+		bench_levels();
+		bench_drain("reserved_drain", true);
+		return 0;
+	}
+	region_open(CDM_ISOLATION_PRIVATE);
+	bench_moves("cdm");
 	bench_huge();
 	bench_victims();
-	bench_drain();
+	bench_drain("drain", false);
 	return 0;
 }

@@ -36,9 +36,15 @@ set_blocks() {
 	done
 }
 
-# The same memory under one and the other; bench cdm ends with the unbind.
+region() { cat /sys/bus/cdm/devices/cdm*/uevent | sed -n 's/^DEVNAME=cdm//p'; }
+
+# The same memory under one and the other; bench cdm and reserved end with the unbind.
 for _ in $(seq "$times"); do
-	./bench cdm "$(cat /sys/bus/cdm/devices/cdm*/uevent | sed -n 's/^DEVNAME=cdm//p')" "$dax"
+	./bench cdm "$(region)" "$dax"
+	bind cdm
+	udevadm settle
+	cdmctl set-isolation "cdm$(region)" reserved > /dev/null
+	./bench reserved "$(region)" "$dax"
 	bind kmem
 	set_blocks online online_movable
 	./bench kmem "$node"
