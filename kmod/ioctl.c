@@ -39,9 +39,7 @@ static_assert(offsetof(struct cdm_migrate, out_split) -
 	      offsetof(struct cdm_migrate, out_moved) ==
 	      CDM_SPLIT * sizeof(u64));
 
-/**
- * union cdm_arg - the argument of any ioctl
- */
+/* The argument of any ioctl. */
 union cdm_arg {
 	struct {
 		u32 size;

@@ -81,6 +81,20 @@ class Build:
             done.touch()
         return sorted((place / "kmod").rglob("*.ko"))
 
+    def module_warnings(self, kernel, option):
+        """All that is found in kmod/ with W=1 (compiler, kernel-doc) or C=1 (sparse)."""
+        place = self.home / "kmod-checked"
+        shutil.rmtree(place, ignore_errors=True)
+        mirror_files(self.source, place, KERNEL_PARTS)
+        result = self.tree.run(
+            ["make", f"-j{os.cpu_count()}", "-C", "/mnt/src/kmod",
+             f"KDIR={kernel.kdir}", option, "modules"],
+            binds=[(place, "/mnt/src"), *kernel.binds], cwd="/mnt/src/kmod",
+            env=CHROOT_ENV, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return [line for line in result.stdout.splitlines()
+                if "warning: " in line or "error: " in line or " Error " in line
+                or "not available" in line]
+
     def kernel_modules(self, kernel):
         """The kernel's own modules, if the guest's disk has them not."""
         if kernel.packaged:

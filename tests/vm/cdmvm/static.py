@@ -4,7 +4,9 @@
 import subprocess
 import time
 
+from . import kernel, tree
 from .base import host_packages, source_root
+from .build import Build
 
 NEEDED = {"shellcheck": "shellcheck", "cppcheck": "cppcheck"}
 SHELLS = ("sh", "bash")
@@ -35,8 +37,23 @@ def scripts():
             yield name
 
 
+def module(results):
+    """kmod/ with W=1 and C=1. 7.2 wants a newer sparse than the distribution has."""
+    began = time.monotonic()
+    root = tree.get()
+    found = [line for name, option in (("7.2", "W=1"), ("6.12", "C=1"))
+             for line in Build(root).module_warnings(kernel.find(root, name), option)]
+    took = time.monotonic() - began
+    if found:
+        results.not_ok("static-kmod", "host", took, "findings", found[:60])
+    else:
+        results.ok("static-kmod", "host", took)
+
+
 def run(results, wanted):
     """One test for each tool."""
+    if wanted("static-kmod"):
+        module(results)
     checks = [("static-cppcheck", lambda: CPPCHECK),
               ("static-shellcheck", lambda: (*SHELLCHECK, *scripts()))]
     checks = [(name, argv) for name, argv in checks if wanted(name)]
