@@ -487,11 +487,16 @@ static int system_drain(struct cdm_region *region,
 	if (limits->only ? limits->only->role != CDM_ROLE_SYSTEM :
 			   !atomic_long_read(&region->nr_system))
 		return 0;
-	/* The most of it by all workers; one thread of the kernel's does the rest. */
-	got = drain_pass(region, limits, true, no_memory);
-	if (got < 0 && got != -ENOMEM)
-		return got;
-	*moved += max(got, 0L);
+	/*
+	 * The most of it by all workers, and then one thread does the rest; never
+	 * both, as that takes away the memory map that these look at.
+	 */
+	if (!region->offliner) {
+		got = drain_pass(region, limits, true, no_memory);
+		if (got < 0 && got != -ENOMEM)
+			return got;
+		*moved += max(got, 0L);
+	}
 	before = system_used(region, limits);
 	rc = offliner_start(region, limits->only);
 	while (!rc && !READ_ONCE(region->offlined)) {

@@ -500,17 +500,18 @@ static void block_tidy(struct cdm_block *block, unsigned long keep)
 	struct zone *zone = region_zone(block->region);
 	unsigned long i;
 
-	mutex_lock(&block->region->chunks);
-	for (i = 0; block->chunks && block->presence == CDM_PRESENCE_ONLINE &&
-		    block->isolation == CDM_ISOLATION_RESERVED &&
-		    i < nr_chunks(block) &&
+	for (i = 0; i < nr_chunks(block) &&
 		    zone_page_state(zone, NR_FREE_PAGES) > keep; i++) {
-		if (block->chunks[i] == CDM_CHUNK_EXPOSED &&
+		/* One at a time: who wants pages waits for this. */
+		mutex_lock(&block->region->chunks);
+		if (block->chunks && block->presence == CDM_PRESENCE_ONLINE &&
+		    block->isolation == CDM_ISOLATION_RESERVED &&
+		    block->chunks[i] == CDM_CHUNK_EXPOSED &&
 		    chunk_is_free(block, i))
 			__chunk_withhold(block, i);
+		mutex_unlock(&block->region->chunks);
 		cond_resched();
 	}
-	mutex_unlock(&block->region->chunks);
 }
 
 /**
