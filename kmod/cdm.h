@@ -154,6 +154,25 @@ struct cdm_block {
 };
 
 /**
+ * cdm_nr_chunks() - how many chunks a system block has
+ * @block: the block
+ */
+static inline unsigned long cdm_nr_chunks(const struct cdm_block *block)
+{
+	return block->nr_pages / CDM_CHUNK_PAGES;
+}
+
+/**
+ * cdm_chunk_pfn() - the first page of a chunk
+ * @block: the block
+ * @i: number of the chunk
+ */
+static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigned long i)
+{
+	return block->start_pfn + i * CDM_CHUNK_PAGES;
+}
+
+/**
  * struct cdm_region - one dax device that cdm holds
  * @dev: the device on the bus "cdm", child of the dax device; owns the struct
  * @cdev: /dev/cdmN
@@ -362,8 +381,6 @@ unsigned long cdm_system_alloc(struct cdm_region *region, unsigned int order,
 			       unsigned long *pfns, unsigned long nr);
 unsigned long cdm_system_next_window(struct cdm_block *block,
 				     unsigned long start);
-void cdm_system_info(struct cdm_block *block, struct cdm_block_info *info);
-void cdm_system_usage(struct cdm_block *block, struct cdm_usage *usage);
 void cdm_system_go_online(struct cdm_block *block, struct page *page,
 			  unsigned int order);
 void cdm_system_going_offline(struct cdm_block *block);
@@ -371,6 +388,14 @@ void cdm_system_cancel_offline(struct cdm_block *block);
 void cdm_system_set_presence(struct cdm_block *block,
 			     enum cdm_presence presence);
 void cdm_system_tidy(struct work_struct *work);
+
+/* census.c */
+unsigned long cdm_retired_in(struct cdm_region *region, unsigned long pfn,
+			     unsigned long nr);
+bool cdm_chunk_is_free(struct cdm_block *block, unsigned long i);
+void cdm_block_poison_learn(struct cdm_block *block);
+void cdm_system_info(struct cdm_block *block, struct cdm_block_info *info);
+void cdm_system_usage(struct cdm_block *block, struct cdm_usage *usage);
 
 /* hotplug.c */
 int cdm_hotplug_init(void);

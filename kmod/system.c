@@ -27,16 +27,6 @@
 #define SLACK_PAGES	(4 * CDM_CHUNK_PAGES)
 #define TIDY_PERIOD	HZ
 
-static unsigned long nr_chunks(const struct cdm_block *block)
-{
-	return block->nr_pages / CDM_CHUNK_PAGES;
-}
-
-static unsigned long chunk_pfn(const struct cdm_block *block, unsigned long i)
-{
-	return block->start_pfn + i * CDM_CHUNK_PAGES;
-}
-
 static struct zone *region_zone(const struct cdm_region *region)
 {
 	return &NODE_DATA(region->nid)->node_zones[ZONE_MOVABLE];
@@ -58,42 +48,21 @@ static void __chunk_set(struct cdm_block *block, unsigned long i,
 	block->chunks[i] = state;
 }
 
-static unsigned long retired_in(struct cdm_region *region, unsigned long pfn,
-				unsigned long nr)
-{
-	unsigned long index, count = 0;
-	void *entry;
-
-	xa_for_each_range(&region->retired, index, entry, pfn, pfn + nr - 1)
-		count++;
-	return count;
-}
-
 /* A page of a withheld chunk may have gone bad where nobody could see it. */
 static bool chunk_has_poison(struct cdm_block *block, unsigned long i)
 {
-	unsigned long pfn = chunk_pfn(block, i), n;
+	unsigned long pfn = cdm_chunk_pfn(block, i), n;
 
 	for (n = 0; n < CDM_CHUNK_PAGES; n++)
 		if (PageHWPoison(pfn_to_page(pfn + n)))
 			return true;
-	return retired_in(block->region, pfn, CDM_CHUNK_PAGES);
-}
-
-/*
- * The kernel's own handling takes bad pages of system blocks out of use and tells
- * their owners, but not us: they are learned of when somebody looks.
- */
-static void poison_learn(struct cdm_block *block, unsigned long pfn)
-{
-	if (!xa_load(&block->region->retired, pfn))
-		cdm_poison_note(block->region, pfn);
+	return cdm_retired_in(block->region, pfn, CDM_CHUNK_PAGES);
 }
 
 /* Give a chunk to the kernel's allocator. */
 static void __chunk_expose(struct cdm_block *block, unsigned long i)
 {
-	unsigned long pfn = chunk_pfn(block, i), n;
+	unsigned long pfn = cdm_chunk_pfn(block, i), n;
 	struct page *page = pfn_to_page(pfn);
 	bool fresh = block->chunks[i] == CDM_CHUNK_FRESH;
 
@@ -112,7 +81,7 @@ static void __chunk_expose(struct cdm_block *block, unsigned long i)
 /* Take a chunk back that nobody uses. Return: false if somebody was faster. */
 static bool __chunk_withhold(struct cdm_block *block, unsigned long i)
 {
-	unsigned long pfn = chunk_pfn(block, i), n;
+	unsigned long pfn = cdm_chunk_pfn(block, i), n;
 
 	if (cdm_alloc_contig_range(pfn, pfn + CDM_CHUNK_PAGES))
 		return false;
@@ -125,42 +94,6 @@ static bool __chunk_withhold(struct cdm_block *block, unsigned long i)
 	return true;
 }
 
-/**
- * struct cdm_census - what the pages of a chunk are
- * @used: pages that somebody owns
- * @bad: pages that are PageHWPoison
- * @foreign: of @used, pages that cdm did not place there
- * @pinned: of @used, pages with more references than their mappings explain
- */
-struct cdm_census {
-	unsigned long used;
-	unsigned long bad;
-	unsigned long foreign;
-	unsigned long pinned;
-};
-
-/* A free page of the allocator, or of a CPU's list. */
-static unsigned long free_run(struct page *page)
-{
-	unsigned long order;
-
-	if (PageBuddy(page)) {
-		/* Without the zone's lock: any value may be read. */
-		order = READ_ONCE(page->private);
-		return order < ilog2(MAX_ORDER_NR_PAGES) + 1 ? 1UL << order : 1;
-	}
-	return !page_ref_count(page) && !PageTail(page);
-}
-
-static bool head_is_pinned(struct folio *folio)
-{
-	if (folio_maybe_dma_pinned(folio))
-		return true;
-	return !folio_test_large(folio) &&
-	       folio_ref_count(folio) > cdm_page_mapcount(&folio->page) +
-					folio_test_swapcache(folio);
-}
-
 static void placed_set(struct folio *folio)
 {
 	struct cdm_block *block = cdm_block_of_pfn(folio_pfn(folio));
@@ -168,61 +101,6 @@ static void placed_set(struct folio *folio)
 
 	for (i = 0; i < folio_nr_pages(folio); i++)
 		set_bit(bit + i, block->placed);
-}
-
-/*
- * Count the pages of an exposed chunk, as far as can be told without locks, and
- * forget about those that are free who placed them.
- */
-static void chunk_census(struct cdm_block *block, unsigned long i,
-			 struct cdm_census *census)
-{
-	unsigned long pfn = chunk_pfn(block, i), end = pfn + CDM_CHUNK_PAGES, nr;
-
-	while (pfn < end) {
-		struct page *page = pfn_to_page(pfn);
-		unsigned long bit = pfn - block->start_pfn, n;
-
-		nr = free_run(page);
-		for (n = 0; n < nr && pfn + n < end; n++)
-			if (test_bit(bit + n, block->placed))
-				clear_bit(bit + n, block->placed);
-		if (!nr) {
-			struct folio *folio = (struct folio *)page;
-
-			nr = 1;
-			if (PageHead(page))
-				nr = clamp_t(unsigned long, folio_nr_pages(folio), 1,
-					     end - pfn);
-			if (nr == 1 && PageHWPoison(page)) {
-				census->bad++;
-				poison_learn(block, pfn);
-			} else {
-				census->used += nr;
-				if (!test_bit(bit, block->placed))
-					census->foreign += nr;
-				if (!PageTail(page) && head_is_pinned(folio))
-					census->pinned += nr;
-			}
-		} else if (PageHWPoison(page)) {
-			census->bad++;
-			poison_learn(block, pfn);
-		}
-		pfn += nr;
-	}
-}
-
-static void block_census(struct cdm_block *block, struct cdm_census *census)
-{
-	unsigned long i;
-
-	memset(census, 0, sizeof(*census));
-	mutex_lock(&block->region->chunks);
-	if (block->chunks && block->presence != CDM_PRESENCE_OFFLINE)
-		for (i = 0; i < nr_chunks(block); i++)
-			if (block->chunks[i] == CDM_CHUNK_EXPOSED)
-				chunk_census(block, i, census);
-	mutex_unlock(&block->region->chunks);
 }
 
 /* Expose one more chunk of a reserved block. Return: false if there is none. */
@@ -239,7 +117,7 @@ static bool expose_one(struct cdm_region *region)
 		if (!block->chunks || block->presence != CDM_PRESENCE_ONLINE ||
 		    block->isolation != CDM_ISOLATION_RESERVED)
 			continue;
-		for (i = 0; i < nr_chunks(block); i++) {
+		for (i = 0; i < cdm_nr_chunks(block); i++) {
 			if (!chunk_waits(block->chunks[i]))
 				continue;
 			if (chunk_has_poison(block, i)) {
@@ -385,7 +263,7 @@ void cdm_system_go_online(struct cdm_block *block, struct page *page,
 			  unsigned int order)
 {
 	unsigned long i = (page_to_pfn(page) - block->start_pfn) / CDM_CHUNK_PAGES;
-	bool bad = retired_in(block->region, page_to_pfn(page), 1UL << order);
+	bool bad = cdm_retired_in(block->region, page_to_pfn(page), 1UL << order);
 	unsigned long n;
 
 	if (WARN_ON_ONCE(order != ilog2(CDM_CHUNK_PAGES)) ||
@@ -413,8 +291,8 @@ static void __withheld_refs(struct cdm_block *block, bool get)
 
 	lockdep_assert_held(&block->region->chunks);
 
-	for (i = 0; i < nr_chunks(block); i++) {
-		struct page *page = pfn_to_page(chunk_pfn(block, i));
+	for (i = 0; i < cdm_nr_chunks(block); i++) {
+		struct page *page = pfn_to_page(cdm_chunk_pfn(block, i));
 
 		if (block->chunks[i] == CDM_CHUNK_EXPOSED)
 			continue;
@@ -479,19 +357,11 @@ void cdm_system_set_presence(struct cdm_block *block,
 	mutex_lock(&block->region->chunks);
 	block->presence = presence;
 	if (presence == CDM_PRESENCE_OFFLINE)
-		for (i = 0; i < nr_chunks(block); i++)
+		for (i = 0; i < cdm_nr_chunks(block); i++)
 			__chunk_set(block, i, CDM_CHUNK_EXPOSED);
 	mutex_unlock(&block->region->chunks);
 	if (presence == CDM_PRESENCE_ONLINE)
 		schedule_delayed_work(&block->region->tidy, TIDY_PERIOD);
-}
-
-static bool chunk_is_free(struct cdm_block *block, unsigned long i)
-{
-	struct cdm_census census = {};
-
-	chunk_census(block, i, &census);
-	return !census.used && !census.bad;
 }
 
 /* Take back what nobody uses of a block, down to @keep free pages of the zone. */
@@ -500,14 +370,14 @@ static void block_tidy(struct cdm_block *block, unsigned long keep)
 	struct zone *zone = region_zone(block->region);
 	unsigned long i;
 
-	for (i = 0; i < nr_chunks(block) &&
+	for (i = 0; i < cdm_nr_chunks(block) &&
 		    zone_page_state(zone, NR_FREE_PAGES) > keep; i++) {
 		/* One at a time: who wants pages waits for this. */
 		mutex_lock(&block->region->chunks);
 		if (block->chunks && block->presence == CDM_PRESENCE_ONLINE &&
 		    block->isolation == CDM_ISOLATION_RESERVED &&
 		    block->chunks[i] == CDM_CHUNK_EXPOSED &&
-		    chunk_is_free(block, i))
+		    cdm_chunk_is_free(block, i))
 			__chunk_withhold(block, i);
 		mutex_unlock(&block->region->chunks);
 		cond_resched();
@@ -535,16 +405,6 @@ void cdm_system_tidy(struct work_struct *work)
 	if (atomic_long_read(&region->nr_system) >
 	    atomic_long_read(&region->nr_withheld))
 		schedule_delayed_work(&region->tidy, TIDY_PERIOD);
-}
-
-/* What is not known when the memory map goes is forgotten. */
-static void blocks_poison_learn(struct cdm_block *block)
-{
-	unsigned long n;
-
-	for (n = 0; n < block->nr_pages; n++)
-		if (PageHWPoison(pfn_to_page(block->start_pfn + n)))
-			poison_learn(block, block->start_pfn + n);
 }
 
 static void chunks_free(struct cdm_block *block)
@@ -578,7 +438,7 @@ int cdm_system_populate(struct cdm_block *block)
 
 	lockdep_assert_held(&region->grow);
 
-	chunks = kcalloc(nr_chunks(block), 1, GFP_KERNEL);
+	chunks = kcalloc(cdm_nr_chunks(block), 1, GFP_KERNEL);
 	placed = bitmap_zalloc(block->nr_pages, GFP_KERNEL);
 	if (!chunks || !placed) {
 		kfree(chunks);
@@ -616,7 +476,7 @@ int cdm_system_depopulate(struct cdm_block *block)
 	struct cdm_region *region = block->region;
 	int rc;
 
-	blocks_poison_learn(block);
+	cdm_block_poison_learn(block);
 	rc = cdm_hotplug_remove(block);
 	if (rc)
 		return rc;
@@ -646,56 +506,4 @@ unsigned long cdm_system_next_window(struct cdm_block *block, unsigned long star
 		start += CDM_WINDOW_PAGES;
 	mutex_unlock(&block->region->chunks);
 	return min(start, block->nr_pages);
-}
-
-/**
- * cdm_system_info() - describe a system block for user space
- * @block: the block
- * @info: total, used and retired are set
- *
- * Context: may sleep; takes cdm_region.chunks.
- */
-void cdm_system_info(struct cdm_block *block, struct cdm_block_info *info)
-{
-	struct cdm_census census;
-
-	block_census(block, &census);
-	info->retired = retired_in(block->region, block->start_pfn,
-				   block->nr_pages);
-	info->total = block->nr_pages - info->retired;
-	info->used = census.used;
-	if (READ_ONCE(block->region->state) == CDM_DRAINING)
-		info->flags |= CDM_BLOCK_DRAINING;
-}
-
-/**
- * cdm_system_usage() - add up a system block
- * @block: the block
- * @usage: used, retired, free, draining, exposed, foreign, pinned and
- *	memmap_ram_bytes are added to
- *
- * Context: may sleep; takes cdm_region.chunks.
- */
-void cdm_system_usage(struct cdm_block *block, struct cdm_usage *usage)
-{
-	struct cdm_census census;
-	unsigned long i, retired;
-
-	block_census(block, &census);
-	retired = retired_in(block->region, block->start_pfn, block->nr_pages);
-	usage->used += census.used;
-	usage->pinned += census.pinned;
-	if (block->isolation == CDM_ISOLATION_RESERVED)
-		usage->foreign += census.foreign;
-	usage->retired += retired;
-	usage->free += block->nr_pages - census.used - retired;
-	if (READ_ONCE(block->region->state) == CDM_DRAINING)
-		usage->draining += census.used;
-	usage->memmap_ram_bytes += block->nr_pages * sizeof(struct page);
-	mutex_lock(&block->region->chunks);
-	if (block->chunks && block->presence != CDM_PRESENCE_OFFLINE)
-		for (i = 0; i < nr_chunks(block); i++)
-			if (block->chunks[i] == CDM_CHUNK_EXPOSED)
-				usage->exposed += CDM_CHUNK_PAGES;
-	mutex_unlock(&block->region->chunks);
 }

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cdm: what the pages of system blocks are.
+ *
+ * The kernel's allocator keeps the books of these pages and tells nobody when one
+ * is taken or freed. So they are looked at, one by one, without the locks that
+ * would make the answer exact while it changes.
+ */
+#include <linux/mmzone.h>
+
+#include "cdm.h"
+
+/**
+ * cdm_retired_in() - count the bad pages of a range that are known
+ * @region: the region
+ * @pfn: first page
+ * @nr: how many
+ *
+ * Context: any.
+ * Return: the pages.
+ */
+unsigned long cdm_retired_in(struct cdm_region *region, unsigned long pfn,
+			     unsigned long nr)
+{
+	unsigned long index, count = 0;
+	void *entry;
+
+	xa_for_each_range(&region->retired, index, entry, pfn, pfn + nr - 1)
+		count++;
+	return count;
+}
+
+/*
+ * The kernel's own handling takes bad pages of system blocks out of use and tells
+ * their owners, but not us: they are learned of when somebody looks.
+ */
+static void poison_learn(struct cdm_block *block, unsigned long pfn)
+{
+	if (!xa_load(&block->region->retired, pfn))
+		cdm_poison_note(block->region, pfn);
+}
+
+/**
+ * struct cdm_census - what the pages of a chunk are
+ * @used: pages that somebody owns
+ * @bad: pages that are PageHWPoison
+ * @foreign: of @used, pages that cdm did not place there
+ * @pinned: of @used, pages with more references than their mappings explain
+ */
+struct cdm_census {
+	unsigned long used;
+	unsigned long bad;
+	unsigned long foreign;
+	unsigned long pinned;
+};
+
+/* A free page of the allocator, or of a CPU's list. */
+static unsigned long free_run(struct page *page)
+{
+	unsigned long order;
+
+	if (PageBuddy(page)) {
+		/* Without the zone's lock: any value may be read. */
+		order = READ_ONCE(page->private);
+		return order < ilog2(MAX_ORDER_NR_PAGES) + 1 ? 1UL << order : 1;
+	}
+	return !page_ref_count(page) && !PageTail(page);
+}
+
+static bool head_is_pinned(struct folio *folio)
+{
+	if (folio_maybe_dma_pinned(folio))
+		return true;
+	return !folio_test_large(folio) &&
+	       folio_ref_count(folio) > cdm_page_mapcount(&folio->page) +
+					folio_test_swapcache(folio);
+}
+
+/*
+ * Count the pages of an exposed chunk, as far as can be told without locks, and
+ * forget about those that are free who placed them.
+ */
+static void chunk_census(struct cdm_block *block, unsigned long i,
+			 struct cdm_census *census)
+{
+	unsigned long pfn = cdm_chunk_pfn(block, i), end = pfn + CDM_CHUNK_PAGES, nr;
+
+	while (pfn < end) {
+		struct page *page = pfn_to_page(pfn);
+		unsigned long bit = pfn - block->start_pfn, n;
+
+		nr = free_run(page);
+		for (n = 0; n < nr && pfn + n < end; n++)
+			if (test_bit(bit + n, block->placed))
+				clear_bit(bit + n, block->placed);
+		if (!nr) {
+			struct folio *folio = (struct folio *)page;
+
+			nr = 1;
+			if (PageHead(page))
+				nr = clamp_t(unsigned long, folio_nr_pages(folio), 1,
+					     end - pfn);
+			if (nr == 1 && PageHWPoison(page)) {
+				census->bad++;
+				poison_learn(block, pfn);
+			} else {
+				census->used += nr;
+				if (!test_bit(bit, block->placed))
+					census->foreign += nr;
+				if (!PageTail(page) && head_is_pinned(folio))
+					census->pinned += nr;
+			}
+		} else if (PageHWPoison(page)) {
+			census->bad++;
+			poison_learn(block, pfn);
+		}
+		pfn += nr;
+	}
+}
+
+static void block_census(struct cdm_block *block, struct cdm_census *census)
+{
+	unsigned long i;
+
+	memset(census, 0, sizeof(*census));
+	mutex_lock(&block->region->chunks);
+	if (block->chunks && block->presence != CDM_PRESENCE_OFFLINE)
+		for (i = 0; i < cdm_nr_chunks(block); i++)
+			if (block->chunks[i] == CDM_CHUNK_EXPOSED)
+				chunk_census(block, i, census);
+	mutex_unlock(&block->region->chunks);
+}
+
+/**
+ * cdm_chunk_is_free() - does nobody use a chunk, and is no page of it bad?
+ * @block: a system block that is online
+ * @i: number of an exposed chunk
+ *
+ * Context: the caller holds cdm_region.chunks.
+ * Return: true if so, as far as can be told without locks.
+ */
+bool cdm_chunk_is_free(struct cdm_block *block, unsigned long i)
+{
+	struct cdm_census census = {};
+
+	chunk_census(block, i, &census);
+	return !census.used && !census.bad;
+}
+
+/**
+ * cdm_block_poison_learn() - find the bad pages of a block that are not known
+ * @block: a system block; what is not known when its memory map goes is forgotten
+ *
+ * Context: may sleep; the memory map stays.
+ */
+void cdm_block_poison_learn(struct cdm_block *block)
+{
+	unsigned long n;
+
+	for (n = 0; n < block->nr_pages; n++)
+		if (PageHWPoison(pfn_to_page(block->start_pfn + n)))
+			poison_learn(block, block->start_pfn + n);
+}
+
+/**
+ * cdm_system_info() - describe a system block for user space
+ * @block: the block
+ * @info: total, used and retired are set
+ *
+ * Context: may sleep; takes cdm_region.chunks.
+ */
+void cdm_system_info(struct cdm_block *block, struct cdm_block_info *info)
+{
+	struct cdm_census census;
+
+	block_census(block, &census);
+	info->retired = cdm_retired_in(block->region, block->start_pfn,
+				   block->nr_pages);
+	info->total = block->nr_pages - info->retired;
+	info->used = census.used;
+	if (READ_ONCE(block->region->state) == CDM_DRAINING)
+		info->flags |= CDM_BLOCK_DRAINING;
+}
+
+/**
+ * cdm_system_usage() - add up a system block
+ * @block: the block
+ * @usage: used, retired, free, draining, exposed, foreign, pinned and
+ *	memmap_ram_bytes are added to
+ *
+ * Context: may sleep; takes cdm_region.chunks.
+ */
+void cdm_system_usage(struct cdm_block *block, struct cdm_usage *usage)
+{
+	struct cdm_census census;
+	unsigned long i, retired;
+
+	block_census(block, &census);
+	retired = cdm_retired_in(block->region, block->start_pfn, block->nr_pages);
+	usage->used += census.used;
+	usage->pinned += census.pinned;
+	if (block->isolation == CDM_ISOLATION_RESERVED)
+		usage->foreign += census.foreign;
+	usage->retired += retired;
+	usage->free += block->nr_pages - census.used - retired;
+	if (READ_ONCE(block->region->state) == CDM_DRAINING)
+		usage->draining += census.used;
+	usage->memmap_ram_bytes += block->nr_pages * sizeof(struct page);
+	mutex_lock(&block->region->chunks);
+	if (block->chunks && block->presence != CDM_PRESENCE_OFFLINE)
+		for (i = 0; i < cdm_nr_chunks(block); i++)
+			if (block->chunks[i] == CDM_CHUNK_EXPOSED)
+				usage->exposed += CDM_CHUNK_PAGES;
+	mutex_unlock(&block->region->chunks);
+}
