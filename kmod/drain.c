@@ -165,7 +165,8 @@ static bool drain_step(struct cdm_job *job, struct cdm_batch *batch)
 
 	if (to && !cdm_blocks_make_room(to, CDM_WINDOW_PAGES))
 		to = NULL;
-	if (!to && !ram_has_room()) {
+	/* Huge pages of a system block go to RAM in any case. */
+	if ((!to || drain->system) && !ram_has_room()) {
 		WRITE_ONCE(drain->no_room, true);
 		return false;
 	}

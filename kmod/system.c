@@ -402,7 +402,8 @@ void cdm_system_tidy(struct work_struct *work)
 	for (i = 0; i < region->nr_blocks; i++)
 		if (READ_ONCE(region->blocks[i].chunks))
 			block_tidy(&region->blocks[i], SLACK_PAGES);
-	if (atomic_long_read(&region->nr_system) >
+	if (READ_ONCE(region->hides_node) &&
+	    atomic_long_read(&region->nr_system) >
 	    atomic_long_read(&region->nr_withheld))
 		schedule_delayed_work(&region->tidy, TIDY_PERIOD);
 }
