@@ -344,6 +344,8 @@ static void stuck_tell(struct cdm_region *region,
 				 msecs_to_jiffies(STUCK_AGAIN_MS)))
 		return;
 	cdm_stuck_count(region, limits->only, &stuck);
+	if (!stuck.left)
+		return;
 	stuck_event(region, &stuck, no_memory);
 	region->told_stuck = jiffies ?: 1;
 }
