@@ -105,7 +105,7 @@ static void check_taken_back(uint64_t total_kb)
 	unsigned int tries;
 
 	for (tries = 0; tries < 100; tries++) {
-		if (region_read(0, "exposed") <= SLACK_KB << 10)
+		if (region_read(0, "exposed") <= (SLACK_KB << 10) / 2)
 			break;
 		sleep_ms(100);
 	}
