@@ -11,6 +11,7 @@
  */
 #include <linux/cpumask.h>
 #include <linux/jiffies.h>
+#include <linux/lockdep.h>
 #include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -94,7 +95,8 @@ static void workers_free(struct cdm_worker *list, unsigned int nr)
 }
 
 /* Workers with their batches; with little memory fewer than wanted. */
-static struct cdm_worker *workers_new(struct cdm_job *job, unsigned int *nr)
+static struct cdm_worker *workers_new(struct cdm_job *job, unsigned int *nr,
+				      struct lock_class_key *key)
 {
 	struct cdm_worker *list;
 	unsigned int i;
@@ -108,6 +110,7 @@ static struct cdm_worker *workers_new(struct cdm_job *job, unsigned int *nr)
 		if (!list[i].batch)
 			break;
 		INIT_WORK(&list[i].work, worker_run);
+		lockdep_init_map(&list[i].work.lockdep_map, "cdm_job", key, 0);
 	}
 	if (!i) {
 		kfree(list);
@@ -118,25 +121,27 @@ static struct cdm_worker *workers_new(struct cdm_job *job, unsigned int *nr)
 }
 
 /**
- * cdm_job_run() - work until nothing is left
+ * __cdm_job_run() - work until nothing is left
  * @job: @step, @has_deadline, @deadline and @is_drain are set, all else is set
  *	up here
  * @nr: threads
  * @interruptible: a signal to the caller ends the work after the windows that
  *	are being worked on
+ * @key: of the caller, see cdm_job_run()
  *
  * Context: may sleep; call without locks that @step takes.
  * Return: 0 when @step had nothing left or the deadline passed, -EINTR after a
  * signal, -ENOMEM.
  */
-int cdm_job_run(struct cdm_job *job, unsigned int nr, bool interruptible)
+int __cdm_job_run(struct cdm_job *job, unsigned int nr, bool interruptible,
+		  struct lock_class_key *key)
 {
 	struct workqueue_struct *queue = job->is_drain ? drain_queue : call_queue;
 	struct cdm_worker *list;
 	unsigned int i;
 	int rc = 0;
 
-	list = workers_new(job, &nr);
+	list = workers_new(job, &nr, key);
 	if (!list)
 		return -ENOMEM;
 	job->stop = false;

@@ -73,6 +73,18 @@ int cdm_job_init(void);
 void cdm_job_exit(void);
 bool cdm_job_is_over(struct cdm_job *job);
 unsigned int cdm_job_workers(unsigned int wanted, bool privileged);
-int cdm_job_run(struct cdm_job *job, unsigned int workers, bool interruptible);
+int __cdm_job_run(struct cdm_job *job, unsigned int nr, bool interruptible,
+		  struct lock_class_key *key);
+
+/*
+ * To lockdep the work of each caller is another: the workers of a move take
+ * cdm_region.grow, those that remove memory maps are waited for under it.
+ */
+#define cdm_job_run(job, nr, interruptible)				\
+({									\
+	static struct lock_class_key __key;				\
+									\
+	__cdm_job_run(job, nr, interruptible, &__key);			\
+})
 
 #endif /* _CDM_JOB_H */
