@@ -313,7 +313,7 @@ int move_loop(int fd, struct cdm_migrate *move)
 	while (part.addr < end) {
 		part.length = end - part.addr;
 		rc = move_try(fd, &part);
-		if (rc == -EINTR)
+		if (rc == -EINTR || rc == -EAGAIN)
 			continue;
 		if (rc)
 			return rc;
