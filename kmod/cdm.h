@@ -58,8 +58,12 @@
 /* Ranges that one dax device may consist of. */
 #define CDM_RANGES_MAX		16
 
+/* Cards that one CXL region may be interleaved over. */
+#define CDM_CARDS_MAX		16
+
 struct cdm_region;
 struct file;
+struct pci_dev;
 
 /**
  * enum cdm_state - what a region is doing
@@ -189,6 +193,9 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  *	cdm_region_id_of_pfn()
  * @cxl_region: the CXL region it is made of, NULL if none
  * @cxl_nb: hears of endpoints that go, see cxl.c
+ * @nr_cards: entries in use in @cards
+ * @cards: the cards that the CXL region is made of
+ * @lost: a card went without a word, and the content of the pages with it
  * @life: read: a call works on the region; write: the region leaves
  * @leaving: set before @life is taken for write, so that calls end soon
  * @admin: guards @state, @isolation, @online_pages, @memmap_on_block, @drainer,
@@ -241,6 +248,9 @@ struct cdm_region {
 
 	struct device *cxl_region;
 	struct notifier_block cxl_nb;
+	unsigned int nr_cards;
+	struct pci_dev *cards[CDM_CARDS_MAX];
+	bool lost;
 
 	struct rw_semaphore life;
 	bool leaving;
@@ -316,6 +326,8 @@ void cdm_dax_exit(void);
 /* cxl.c */
 int cdm_cxl_watch(struct cdm_region *region);
 void cdm_cxl_unwatch(struct cdm_region *region);
+void cdm_cxl_put(struct cdm_region *region);
+bool cdm_cxl_present(struct cdm_region *region);
 
 /* region.c */
 void cdm_region_vacate(struct cdm_region *region);

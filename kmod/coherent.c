@@ -142,13 +142,17 @@ int cdm_coherent_populate(struct cdm_block *block)
  */
 static void poison_clear(struct cdm_block *block)
 {
-	unsigned long pfn;
+	unsigned long pfn, end = block->start_pfn + block->nr_pages;
 	void *entry;
 
 	xa_for_each_range(&block->region->retired, pfn, entry, block->start_pfn,
-			  block->start_pfn + block->nr_pages - 1)
+			  end - 1)
 		if (pfn >= block->start_pfn + block->first)
 			ClearPageHWPoison(pfn_to_page(pfn));
+	if (!block->region->lost)
+		return;
+	for (pfn = block->start_pfn + block->first; pfn < end; pfn++)
+		ClearPageHWPoison(pfn_to_page(pfn));
 }
 
 /**

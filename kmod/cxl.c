@@ -6,15 +6,19 @@
  * only then releases the region's driver (cxl_region_detach()), so in remove()
  * the memory can not be read any more. What comes before is the unbinding of the
  * expander's endpoint port, and the bus tells of it: that is when the region is
- * drained. Knows nothing of pages.
+ * drained. Of an expander that is not there any more nothing can be read at all,
+ * so its cards are remembered, to be asked. Knows nothing of pages.
  */
 #include <linux/device.h>
+#include <linux/kernfs.h>
 #include <linux/notifier.h>
+#include <linux/pci.h>
 #include <linux/slab.h>
+#include <linux/sysfs.h>
 
 #include "cdm.h"
 
-#define TARGETS_MAX	16
+#define TARGETS_MAX	CDM_CARDS_MAX
 
 /**
  * struct cxl_search - is a decoder among the children of a port?
@@ -56,6 +60,62 @@ static bool endpoint_serves(struct device *endpoint, struct device *cxl_region)
 	return search.found;
 }
 
+/*
+ * The card of an endpoint. Its struct is private, but the link to the device that
+ * it is a port of ("uport", a memdev whose parent is the card) is ABI.
+ */
+static struct pci_dev *card_of_endpoint(struct device *endpoint)
+{
+	struct kernfs_node *link = sysfs_get_dirent(endpoint->kobj.sd, "uport");
+	struct device *dev = NULL;
+
+	if (!link)
+		return NULL;
+	if (kernfs_type(link) == KERNFS_LINK)
+		dev = kobj_to_dev(link->symlink.target_kn->priv)->parent;
+	if (dev && dev_is_pci(dev))
+		get_device(dev);
+	else
+		dev = NULL;
+	kernfs_put(link);
+	return dev ? to_pci_dev(dev) : NULL;
+}
+
+static int card_add(struct device *dev, void *data)
+{
+	struct cdm_region *region = data;
+	struct pci_dev *card;
+
+	if (strncmp(dev_name(dev), "endpoint", 8) ||
+	    region->nr_cards == CDM_CARDS_MAX ||
+	    !endpoint_serves(dev, region->cxl_region))
+		return 0;
+	card = card_of_endpoint(dev);
+	if (card)
+		region->cards[region->nr_cards++] = card;
+	return 0;
+}
+
+/**
+ * cdm_cxl_present() - are the cards of a region there?
+ * @region: the region
+ *
+ * Asks the hardware. Content that was read before this returned true was read
+ * from the cards.
+ *
+ * Context: any.
+ * Return: false if one of them does not answer.
+ */
+bool cdm_cxl_present(struct cdm_region *region)
+{
+	unsigned int i;
+
+	for (i = 0; i < region->nr_cards; i++)
+		if (!pci_device_is_present(region->cards[i]))
+			return false;
+	return true;
+}
+
 static int cxl_notify(struct notifier_block *nb, unsigned long action,
 		      void *data)
 {
@@ -93,8 +153,20 @@ int cdm_cxl_watch(struct cdm_region *region)
 	if (rc) {
 		put_device(dev);
 		region->cxl_region = NULL;
+		return rc;
 	}
-	return rc;
+	bus_for_each_dev(dev->bus, NULL, region, card_add);
+	return 0;
+}
+
+/**
+ * cdm_cxl_put() - let go of the cards of a region
+ * @region: nobody asks for its cards any more
+ */
+void cdm_cxl_put(struct cdm_region *region)
+{
+	while (region->nr_cards)
+		pci_dev_put(region->cards[--region->nr_cards]);
 }
 
 /**

@@ -166,7 +166,8 @@ static bool drain_step(struct cdm_job *job, struct cdm_batch *batch)
 	if (to && !cdm_blocks_make_room(to, CDM_WINDOW_PAGES))
 		to = NULL;
 	/* Huge pages of a system block go to RAM in any case. */
-	if ((!to || drain->system) && !ram_has_room()) {
+	if ((!to || drain->system) && !READ_ONCE(drain->region->lost) &&
+	    !ram_has_room()) {
 		WRITE_ONCE(drain->no_room, true);
 		return false;
 	}
@@ -180,6 +181,8 @@ static bool drain_step(struct cdm_job *job, struct cdm_batch *batch)
 
 	if (drain->system)
 		cdm_evict_window(pfn, to, batch, counts);
+	else if (READ_ONCE(drain->region->lost))
+		cdm_lose_pfns(pfn, nr, batch);
 	else
 		run_evict(pfn, nr, to, batch, counts);
 	mutex_lock(&job->lock);
@@ -606,9 +609,32 @@ static void drain_begin(struct cdm_region *region, struct file *file)
 	cdm_region_event(region, CDM_EVENT_DRAIN, NULL);
 }
 
+/*
+ * A card that does not answer has taken the content of its pages with it. Nothing is
+ * copied: whoever touches such a page gets SIGBUS, as for a bad page.
+ */
+static void lose_if_absent(struct cdm_region *region)
+{
+	unsigned long used = cdm_pages_used(region);
+	char text[40];
+
+	lockdep_assert_held(&region->admin);
+
+	if (region->lost || !used || cdm_cxl_present(region))
+		return;
+	WRITE_ONCE(region->lost, true);
+	dev_crit(&region->dev,
+		 "the card went without notice: the content of %lu pages is lost, who touches them gets SIGBUS\n",
+		 used);
+	snprintf(text, sizeof(text), "CDM_LOST=%lu", used);
+	cdm_region_event(region, CDM_EVENT_LOST, text, NULL);
+}
+
 /**
  * cdm_region_evacuate() - drain a region that leaves
  * @region: the region; it is left draining, without a page in use
+ *
+ * Pages of a card that is not there any more are taken from their owners.
  *
  * Context: may sleep for as long as something holds a page; the caller holds
  * cdm_region.admin.
@@ -622,6 +648,7 @@ void cdm_region_evacuate(struct cdm_region *region)
 
 	if (region->state != CDM_HELD)
 		drain_begin(region, NULL);
+	lose_if_absent(region);
 	cdm_drain_until(region, &none, &moved, &no_memory);
 }
 

@@ -284,6 +284,36 @@ static void batch_refuse(struct cdm_batch *batch, unsigned long nr, bool to_ram)
 	}
 }
 
+/*
+ * What a card that went gave as its content is none: forget the copies of pages of
+ * regions that are not there after the copy.
+ */
+static void batch_verify(struct cdm_batch *batch, unsigned long nr)
+{
+	struct cdm_region *asked = NULL, *region;
+	bool present = true;
+	struct page *page;
+	unsigned long i;
+
+	for (i = 0; i < nr; i++) {
+		page = migrate_pfn_to_page(batch->src[i]);
+		if (!batch->dst[i] || !page || !is_device_coherent_page(page))
+			continue;
+		region = cdm_block_of_page(page)->region;
+		if (region != asked) {
+			asked = region;
+			present = cdm_cxl_present(region);
+		}
+		if (present)
+			continue;
+		page = migrate_pfn_to_page(batch->dst[i]);
+		unlock_page(page);
+		put_page(page);
+		batch->dst[i] = 0;
+		batch->why[i] = CDM_RETIRED;
+	}
+}
+
 /* @spots: what stood where, NULL if that was not looked at. */
 static void batch_count(const struct cdm_batch *batch, unsigned long nr,
 			const struct cdm_spot *spots, u64 *counts)
@@ -354,6 +384,7 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		batch_refuse(batch, args.npages, !move->to);
 		batch_copy(batch, args.npages,
 			   move->flags & CDM_MIGRATE_POPULATE);
+		batch_verify(batch, args.npages);
 		migrate_vma_pages(&args);
 		batch_count(batch, args.npages, spots, counts);
 		counts[CDM_BUSY] += room - args.npages;
@@ -637,6 +668,7 @@ void cdm_evict_pfns(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 	migrate_device_range(batch->src, pfn, room);
 	batch_refuse(batch, room, false);
 	batch_copy(batch, room, false);
+	batch_verify(batch, room);
 	migrate_device_pages(batch->src, batch->dst, room);
 	batch_count(batch, room, NULL, counts);
 	migrate_device_finalize(batch->src, batch->dst, room);
@@ -719,4 +751,26 @@ void cdm_retire_pfn(unsigned long pfn)
 	migrate_device_range(&src, pfn, 1);
 	migrate_device_pages(&src, &dst, 1);
 	migrate_device_finalize(&src, &dst, 1);
+}
+
+/**
+ * cdm_lose_pfns() - take pages whose content is lost away from those that map them
+ * @pfn: first page, of a region that is lost
+ * @nr: how many, up to CDM_WINDOW_PAGES
+ * @batch: buffers
+ *
+ * As cdm_retire_pfn(), for many.
+ *
+ * Context: may sleep.
+ */
+void cdm_lose_pfns(unsigned long pfn, unsigned long nr, struct cdm_batch *batch)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++)
+		SetPageHWPoison(pfn_to_page(pfn + i));
+	memset(batch->dst, 0, nr * sizeof(*batch->dst));
+	migrate_device_range(batch->src, pfn, nr);
+	migrate_device_pages(batch->src, batch->dst, nr);
+	migrate_device_finalize(batch->src, batch->dst, nr);
 }

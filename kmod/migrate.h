@@ -62,5 +62,6 @@ void cdm_evict_pfns(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 void cdm_evict_window(unsigned long pfn, struct cdm_region *to,
 		      struct cdm_batch *batch, u64 *counts);
 void cdm_retire_pfn(unsigned long pfn);
+void cdm_lose_pfns(unsigned long pfn, unsigned long nr, struct cdm_batch *batch);
 
 #endif /* _CDM_MIGRATE_H */

@@ -37,6 +37,7 @@ static void region_release(struct device *dev)
 {
 	struct cdm_region *region = to_cdm_region(dev);
 
+	cdm_cxl_put(region);
 	cdm_blocks_exit(region);
 	xa_destroy(&region->retired);
 	ida_free(&region_ids, region->id);

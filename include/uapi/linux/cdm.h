@@ -399,5 +399,7 @@ struct cdm_set_isolation {
 #define CDM_EVENT_ISOLATION	"isolation"	/* the level was changed;
 						 * CDM_ISOLATION says which it
 						 * is now, or "mixed" */
+#define CDM_EVENT_LOST		"lost"		/* the card went without notice, and
+						 * the content of CDM_LOST pages */
 
 #endif /* _UAPI_LINUX_CDM_H */

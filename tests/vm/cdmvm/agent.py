@@ -59,10 +59,11 @@ class Agent(threading.Thread):
         raise Failure(f"no expander {name}")
 
     def settle(self, one):
-        """Notes that an expander whose button was pressed has gone by now. QEMU's
-        DEVICE_DELETED does not tell: it waits for the last user of the card's
-        memory, and the direct mapping of a CXL region is one that stays."""
-        if one.name in self.leaving and one.name not in self.peripherals():
+        """Notes that an expander whose button was pressed, or whose slot lost its
+        power, has gone by now. QEMU's DEVICE_DELETED does not tell: it waits for the
+        last user of the card's memory, and the direct mapping of a CXL region is one
+        that stays."""
+        if one.present and one.name not in self.peripherals():
             self.leaving.discard(one.name)
             one.present = False
 
