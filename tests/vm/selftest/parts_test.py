@@ -81,6 +81,14 @@ class Log(unittest.TestCase):
         self.assertEqual([block[0] for block in found], ["[ 2.0] WARNING: at bar"])
 
 
+    def test_log_kernel_s_own_lock_order(self):
+        text = ("[ 1.0] WARNING: possible circular locking dependency detected\n[ 1.0] 7.2\n"
+                "[ 1.0] ---\n[ 1.0] irq/24-{0}/46 is trying to acquire lock:\n"
+                "[ 1.0] ff11 (&{1}){{+.+.}}-{{4:4}}, at: {0}_unconfigure_device+0x1/0x2\n")
+        self.assertEqual(self.findings(text.format("pciehp", "ctrl->reset_lock")), [])
+        self.assertEqual(len(self.findings(text.format("pciehp", "region->grow"))), 1)
+
+
 class Hardware(unittest.TestCase):
     def test_sizes(self):
         self.assertEqual([parse_size(text) for text in ("512M", "1g", "0x1000", "7")],
