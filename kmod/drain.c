@@ -31,6 +31,7 @@
 #define RAM_RESERVE_MAX_BYTES	(1UL << 30)
 
 #define PAUSE_MIN_MS		1U
+#define PAUSE_SHORT_MS		4U
 #define PAUSE_MAX_MS		100U
 #define STUCK_AFTER_MS		1000
 #define STUCK_AGAIN_MS		30000
@@ -535,6 +536,16 @@ static int system_drain(struct cdm_region *region,
 	return rc;
 }
 
+/*
+ * Who reads a process's memory, or writes it to a disk, holds its pages most of the
+ * time, but not for long: only tries in quick succession meet the gaps.
+ */
+static unsigned int pause_limit(const struct cdm_region *region)
+{
+	return time_before(jiffies, region->still_since + HZ) ? PAUSE_SHORT_MS :
+								PAUSE_MAX_MS;
+}
+
 /**
  * cdm_drain_until() - move pages out, pass after pass, until none is left
  * @region: the region
@@ -575,7 +586,7 @@ int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 			/* Batches are emptied once it seems to be for that. */
 			if (++idle_passes == LRU_DRAIN_AFTER)
 				lru_drain_all();
-			pause_ms = min(2 * pause_ms, PAUSE_MAX_MS);
+			pause_ms = min(2 * pause_ms, pause_limit(region));
 			stuck_tell(region, limits, *no_memory);
 		}
 		if (!pages_left(region, limits))
