@@ -14,11 +14,6 @@ PACKAGED = ("7.2", "6.12", "6.1")
 KERNELS = (*PACKAGED, *BUILT)
 # Built of the sources of this one, so that what runs there runs on them too.
 NEWEST = PACKAGED[0]
-# What ./test runs on the debug kernel without being asked to: what shares one guest
-# and takes no more than a minute there. Lock proving ends with the first report,
-# which the kernel's own hotplug brings, so nothing here plugs.
-DEBUGGED = ("move-fork", "move-layout", "move-mappings", "move-races", "drain-offline",
-            "poison-page", "hostile-*", "permission-*", "hostage-*", "fault-*")
 KEYS = ("kernels", "vm", "timeout", "quick", "fresh")
 HEAD_LINES = 40
 
@@ -99,10 +94,8 @@ def tests(folder):
     return list(found.values())
 
 
-def by_default(test, kernel):
-    """Whether ./test runs it on KERNEL when no kernel is named."""
-    if kernel == "debug":
-        return any(fnmatch.fnmatch(test.name, area) for area in DEBUGGED)
+def by_default(kernel):
+    """Whether ./test runs on KERNEL when no kernel is named."""
     return kernel in PACKAGED
 
 

@@ -117,7 +117,7 @@ def choose(folder, patterns, kernels, quick, matches):
         if quick and not test.quick:
             continue
         wanted = [kernel for kernel in test.kernels
-                  if (kernel in kernels if kernels else catalog.by_default(test, kernel))]
+                  if (kernel in kernels if kernels else catalog.by_default(kernel))]
         # The quick run takes the first kernel of each test: one guest, not three.
         chosen += [(test, kernel) for kernel in (wanted[:1] if quick else wanted)]
     return chosen
