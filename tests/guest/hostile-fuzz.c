@@ -40,6 +40,7 @@
 #define THREADS		4
 #define SECONDS		60
 #define ARENA		(16 * MIB)
+#define ANSWER		(4 * MIB)	/* the longest that a call gives, and more */
 #define KEPT		(2 * MIB)	/* a thread's own, whose content is checked */
 #define CALL_SECONDS	30.0		/* under emulation, with a debug kernel */
 
@@ -264,7 +265,7 @@ static void try_residency(struct thread *me)
 
 	/* More than the array holds goes to the arena, which may not be there. */
 	if (residency.nr_extents > ARRAY_SIZE(extents) || one_in(me, 5))
-		residency.extents = (uintptr_t)arena + below(me, ARENA);
+		residency.extents = (uintptr_t)arena + below(me, ARENA - ANSWER);
 	call(me, RESIDENCY, CDM_RESIDENCY, &residency, sizeof(residency));
 }
 
@@ -283,7 +284,7 @@ static void try_blocks(struct thread *me)
 	if (one_in(me, 20))
 		blocks.nr_blocks = PICK(me, 4096, 4097, 0xffffffff);
 	if (one_in(me, 5) || blocks.nr_blocks > ARRAY_SIZE(info))
-		blocks.blocks = (uintptr_t)arena + below(me, ARENA);
+		blocks.blocks = (uintptr_t)arena + below(me, ARENA - ANSWER);
 	call(me, BLOCKS, CDM_BLOCKS, &blocks, sizeof(blocks));
 	for (i = 0; i < ARRAY_SIZE(info); i++)
 		check(!info[i].start, "a user was told a physical address");
