@@ -229,6 +229,8 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  * @alloc_block: number of the block where the search for free pages begins
  * @still_since: jiffies when the drain that is on last moved a page
  * @told_stuck: jiffies when user space was last told that nothing moves
+ * @held_from: pfn at which the next pass begins to wait for pages that are held; a
+ *	hint, written by the workers of a pass
  * @retired: pfns of bad pages, kept when their block loses its memory map
  * @progress: woken when pages come free or the region starts to leave
  */
@@ -282,6 +284,7 @@ struct cdm_region {
 	unsigned int alloc_block;
 	unsigned long still_since;
 	unsigned long told_stuck;
+	unsigned long held_from;
 	struct xarray retired;
 	wait_queue_head_t progress;
 };

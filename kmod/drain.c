@@ -31,8 +31,10 @@
 #define RAM_RESERVE_MAX_BYTES	(1UL << 30)
 
 #define PAUSE_MIN_MS		1U
-#define PAUSE_SHORT_MS		4U
 #define PAUSE_MAX_MS		100U
+#define PATIENCE_MS		50
+#define IMPATIENT_AFTER_MS	10000
+#define IMPATIENT_PASSES	16
 #define STUCK_AFTER_MS		1000
 #define STUCK_AGAIN_MS		30000
 #define LRU_DRAIN_AFTER		3		/* passes that moved nothing */
@@ -48,6 +50,7 @@
  * @limits: what it is for
  * @system: of the reserved blocks, not of the coherent ones
  * @no_room: RAM was too full to go on
+ * @patience: until when to wait for what is held to be let go for a moment; 0: not
  * @block: number of the block that is next; guarded by job.lock
  * @bit: page within it that is next; guarded by job.lock
  * @counts: pages by enum cdm_result; guarded by job.lock
@@ -58,6 +61,7 @@ struct cdm_drain {
 	const struct cdm_limits *limits;
 	bool system;
 	bool no_room;
+	ktime_t patience;
 	unsigned int block;
 	unsigned long bit;
 	u64 counts[CDM_NR_RESULTS];
@@ -130,29 +134,40 @@ static unsigned long window_claim(struct cdm_drain *drain, unsigned long *pfn)
 	return 0;
 }
 
-/* References beyond those of the mappings: not in the way for no reason. */
-static bool page_is_pinned(struct page *page)
+/* Move what something holds, if this is a pass that waits for that. */
+static bool run_evict_held(struct cdm_drain *drain, unsigned long pfn,
+			   unsigned long nr, struct cdm_region *to,
+			   struct cdm_batch *batch, u64 *counts)
 {
-	struct folio *folio = page_folio(page);
+	struct cdm_region *region = drain->region;
 
-	return folio_maybe_dma_pinned(folio) ||
-	       folio_ref_count(folio) > cdm_page_mapcount(page);
+	if (pfn < READ_ONCE(region->held_from) ||
+	    !ktime_before(ktime_get(), drain->patience))
+		return false;
+	if (cdm_evict_held(pfn, nr, to, drain->patience, batch, counts))
+		return true;
+	WRITE_ONCE(region->held_from, pfn + nr);
+	return false;
 }
 
 /* Move a run, except for pages that something holds. */
-static void run_evict(unsigned long pfn, unsigned long nr, struct cdm_region *to,
+static void run_evict(struct cdm_drain *drain, unsigned long pfn,
+		      unsigned long nr, struct cdm_region *to,
 		      struct cdm_batch *batch, u64 *counts)
 {
 	unsigned long i, run = 0;
 
 	for (i = 0; i <= nr; i++) {
-		if (i < nr && !page_is_pinned(pfn_to_page(pfn + i))) {
+		if (i < nr && !cdm_page_is_pinned(pfn_to_page(pfn + i))) {
 			run++;
 			continue;
 		}
 		if (run)
 			cdm_evict_pfns(pfn + i - run, run, to, batch, counts);
 		run = 0;
+		if (i < nr && run_evict_held(drain, pfn + i, nr - i, to, batch,
+					     counts))
+			return;
 	}
 }
 
@@ -185,7 +200,7 @@ static bool drain_step(struct cdm_job *job, struct cdm_batch *batch)
 	else if (READ_ONCE(drain->region->lost))
 		cdm_lose_pfns(pfn, nr, batch);
 	else
-		run_evict(pfn, nr, to, batch, counts);
+		run_evict(drain, pfn, nr, to, batch, counts);
 	mutex_lock(&job->lock);
 	for (i = 0; i < CDM_NR_RESULTS; i++)
 		drain->counts[i] += counts[i];
@@ -201,7 +216,7 @@ static u64 run_count_pinned(unsigned long pfn, unsigned long nr)
 	for (; nr--; pfn++) {
 		struct page *page = pfn_to_page(pfn);
 
-		pinned += page_ref_count(page) && page_is_pinned(page);
+		pinned += page_ref_count(page) && cdm_page_is_pinned(page);
 	}
 	return pinned;
 }
@@ -287,9 +302,13 @@ static unsigned long pages_left(struct cdm_region *region,
 			      cdm_pages_used(region);
 }
 
-/* One pass over all pages. Return: pages moved, or a negative errno. */
+/*
+ * One pass over all pages. One that waits has the same time for all that is held,
+ * and the next begins with what this one did not come to.
+ * Return: pages moved, or a negative errno.
+ */
 static long drain_pass(struct cdm_region *region,
-		       const struct cdm_limits *limits, bool system,
+		       const struct cdm_limits *limits, bool system, bool waits,
 		       u64 *no_memory)
 {
 	struct cdm_drain drain = {
@@ -303,9 +322,13 @@ static long drain_pass(struct cdm_region *region,
 	};
 	int rc;
 
+	if (waits)
+		drain.patience = ktime_add_ms(ktime_get(), PATIENCE_MS);
 	mutex_init(&drain.job.lock);
 	rc = cdm_job_run(&drain.job, cdm_job_workers(0, true),
 			 limits->interruptible);
+	if (ktime_before(ktime_get(), drain.patience))
+		region->held_from = 0;
 	*no_memory = drain.counts[CDM_NO_SPACE];
 	if (drain.no_room)
 		*no_memory = pages_left(region, limits);
@@ -499,7 +522,7 @@ static int system_drain(struct cdm_region *region,
 	 * both, as that takes away the memory map that these look at.
 	 */
 	if (!region->offliner) {
-		got = drain_pass(region, limits, true, no_memory);
+		got = drain_pass(region, limits, true, false, no_memory);
 		if (got < 0 && got != -ENOMEM)
 			return got;
 		*moved += max(got, 0L);
@@ -537,13 +560,15 @@ static int system_drain(struct cdm_region *region,
 }
 
 /*
- * Who reads a process's memory, or writes it to a disk, holds its pages most of the
- * time, but not for long: only tries in quick succession meet the gaps.
+ * A pass that moved nothing is followed by one that waits for what is held. What is
+ * held for long is not worth a processor: then only some do.
  */
-static unsigned int pause_limit(const struct cdm_region *region)
+static bool pass_waits(const struct cdm_region *region, unsigned int idle_passes)
 {
-	return time_before(jiffies, region->still_since + HZ) ? PAUSE_SHORT_MS :
-								PAUSE_MAX_MS;
+	return idle_passes &&
+	       (time_before(jiffies, region->still_since +
+				     msecs_to_jiffies(IMPATIENT_AFTER_MS)) ||
+		idle_passes % IMPATIENT_PASSES == 0);
 }
 
 /**
@@ -571,7 +596,8 @@ int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 	while (pages_left(region, limits)) {
 		if (limits->interruptible && READ_ONCE(region->leaving))
 			return -ENODEV;
-		got = drain_pass(region, limits, false, &missed);
+		got = drain_pass(region, limits, false,
+				 pass_waits(region, idle_passes), &missed);
 		if (got < 0 && got != -ENOMEM)
 			return got;
 		/* A pass that came too late to do anything says nothing. */
@@ -580,13 +606,13 @@ int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 		if (got > 0) {
 			*moved += got;
 			pause_ms = PAUSE_MIN_MS;
-			idle_passes = 0;
+			idle_passes = !!idle_passes;
 			progress_note(region);
 		} else {
 			/* Batches are emptied once it seems to be for that. */
 			if (++idle_passes == LRU_DRAIN_AFTER)
 				lru_drain_all();
-			pause_ms = min(2 * pause_ms, pause_limit(region));
+			pause_ms = min(2 * pause_ms, PAUSE_MAX_MS);
 			stuck_tell(region, limits, *no_memory);
 		}
 		if (!pages_left(region, limits))

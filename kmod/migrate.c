@@ -22,6 +22,9 @@
 /* Mappings that are passed in one step, so that a step stays short. */
 #define MAPPINGS_PER_STEP	512
 
+/* In which a reader lets go of what he had pinned, once he has begun to. */
+#define HELD_LET_GO_US		500
+
 /* Without a wait, and not from afar: small pages here are better than that. */
 #define RAM_WINDOW_GFP	((GFP_HIGHUSER_MOVABLE & ~__GFP_RECLAIM) | \
 			 __GFP_THISNODE | __GFP_NOWARN)
@@ -643,6 +646,18 @@ int cdm_move_range(struct cdm_move *move)
 	return move->next > start ? 0 : rc;
 }
 
+/* The pages of batch->src are unmapped, or passed over: move those that are. */
+static void evict_unmapped(struct cdm_batch *batch, unsigned long nr, u64 *counts)
+{
+	batch_refuse(batch, nr, false);
+	batch_copy(batch, nr, false);
+	batch_verify(batch, nr);
+	migrate_device_pages(batch->src, batch->dst, nr);
+	batch_count(batch, nr, NULL, counts);
+	migrate_device_finalize(batch->src, batch->dst, nr);
+	unreserve(batch);
+}
+
 /**
  * cdm_evict_pfns() - move pages out of a block
  * @pfn: first page, of a block that is being drained
@@ -666,13 +681,66 @@ void cdm_evict_pfns(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 	if (!room)
 		return;
 	migrate_device_range(batch->src, pfn, room);
-	batch_refuse(batch, room, false);
-	batch_copy(batch, room, false);
-	batch_verify(batch, room);
-	migrate_device_pages(batch->src, batch->dst, room);
-	batch_count(batch, room, NULL, counts);
-	migrate_device_finalize(batch->src, batch->dst, room);
-	unreserve(batch);
+	evict_unmapped(batch, room, counts);
+}
+
+/* Unmap one page as soon as nobody has it pinned. Return: false if it did not come to that. */
+static bool unmap_in_gap(unsigned long pfn, ktime_t until, unsigned long *src)
+{
+	struct page *page = pfn_to_page(pfn);
+
+	while (page_ref_count(page) && ktime_before(ktime_get(), until)) {
+		if (!cdm_page_is_pinned(page)) {
+			migrate_device_range(src, pfn, 1);
+			if (*src & MIGRATE_PFN_MIGRATE)
+				return true;
+		}
+		cond_resched();
+		cpu_relax();
+	}
+	return false;
+}
+
+/**
+ * cdm_evict_held() - move pages that something holds again and again
+ * @pfn: first page, of a block that is being drained; pinned when last looked at
+ * @nr: how many, up to CDM_WINDOW_PAGES
+ * @to: where to: a region, NULL for RAM
+ * @until: for how long to wait for a moment in which the first is not pinned
+ * @batch: buffers
+ * @counts: as for cdm_evict_pfns()
+ *
+ * Who reads a process's memory from outside pins all that he reads, copies, lets go,
+ * and has it again within microseconds. But he takes pages one by one: when the first
+ * is unmapped he waits at it for the end of the migration, and those behind it are free.
+ *
+ * Context: may sleep; spins until @until.
+ * Return: false if that moment did not come, and nothing was done.
+ */
+bool cdm_evict_held(unsigned long pfn, unsigned long nr, struct cdm_region *to,
+		    ktime_t until, struct cdm_batch *batch, u64 *counts)
+{
+	unsigned long room = reserve(batch, to, nr, false);
+	ktime_t soon;
+	bool met;
+
+	counts[CDM_NO_SPACE] += nr - room;
+	if (!room)
+		return true;
+	met = unmap_in_gap(pfn, until, batch->src);
+	if (met && room > 1) {
+		/* He may be about to let go of the others, one after the other. */
+		soon = ktime_add_us(ktime_get(), HELD_LET_GO_US);
+		while (cdm_page_is_pinned(pfn_to_page(pfn + room - 1)) &&
+		       ktime_before(ktime_get(), soon))
+			cpu_relax();
+		migrate_device_range(batch->src + 1, pfn + 1, room - 1);
+	}
+	if (met)
+		evict_unmapped(batch, room, counts);
+	else
+		unreserve(batch);
+	return met;
 }
 
 static void evict_huge(unsigned long pfn, struct cdm_batch *batch, u64 *counts)

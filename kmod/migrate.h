@@ -56,9 +56,28 @@ struct cdm_move {
 	u64 counts[CDM_NR_RESULTS];
 };
 
+/**
+ * cdm_page_is_pinned() - does something but mappings hold a page?
+ * @page: a page that has a memory map
+ *
+ * For a page that nobody keeps in place the answer is a hint.
+ *
+ * Context: any.
+ * Return: whether it has references beyond those of its mappings.
+ */
+static inline bool cdm_page_is_pinned(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return folio_maybe_dma_pinned(folio) ||
+	       folio_ref_count(folio) > cdm_page_mapcount(page);
+}
+
 int cdm_move_range(struct cdm_move *move);
 void cdm_evict_pfns(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 		    struct cdm_batch *batch, u64 *counts);
+bool cdm_evict_held(unsigned long pfn, unsigned long nr, struct cdm_region *to,
+		    ktime_t until, struct cdm_batch *batch, u64 *counts);
 void cdm_evict_window(unsigned long pfn, struct cdm_region *to,
 		      struct cdm_batch *batch, u64 *counts);
 void cdm_retire_pfn(unsigned long pfn);

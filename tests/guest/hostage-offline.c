@@ -7,7 +7,7 @@
  * Processes whose pages something has a hold on, or that cannot run: offline with a
  * time limit ends in time, says who and why when it did not succeed, and puts
  * everything back in service; once the holder lets go the region goes offline.
- * Being traced, stopped, frozen or stuck in a fault is no hold.
+ * Being traced, read, stopped, frozen or stuck in a fault is no hold.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@
 #define LENGTH		(2 * MIB)
 #define SEED		11
 #define LIMIT_S		2	/* where the holder does not let go */
-#define PATIENCE_S	10	/* where it holds the pages now and then */
+#define PATIENCE_S	5	/* where it holds the pages now and then */
 #define SLACK_S		4.0
 
 static const int id;
@@ -132,6 +132,8 @@ static void in_fault(void)
 
 /* What somebody else does to it meanwhile, and undoes. */
 
+static pid_t helper;
+
 static void start_nothing(pid_t pid)
 {
 }
@@ -171,6 +173,29 @@ static void end_trace(pid_t pid)
 	check(!ptrace(PTRACE_DETACH, pid, 0, 0), "PTRACE_DETACH: %m");
 }
 
+static void start_reader(pid_t pid)
+{
+	static char copy[LENGTH];
+	struct iovec to = { copy, LENGTH }, from = { memory, LENGTH };
+
+	helper = fork();
+	if (helper)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (process_vm_readv(pid, &to, 1, &from, 1, 0) == (ssize_t)LENGTH)
+		content_check("read from outside", copy, LENGTH, SEED);
+	_exit(1);
+}
+
+static void end_reader(pid_t pid)
+{
+	int status;
+
+	kill(helper, SIGKILL);
+	check(waitpid(helper, &status, 0) == helper && WIFSIGNALED(status),
+	      "the reader ended by itself, with %#x", status);
+}
+
 #define FROZEN	"/sys/fs/cgroup/cdm-hostage"
 
 static void start_freeze(pid_t pid)
@@ -207,6 +232,7 @@ static const struct scene {
 	{ "a fault that waits", in_fault, start_nothing, end_nothing },
 	{ "stopped", just_waits, start_stop, end_stop },
 	{ "traced", just_waits, start_trace, end_trace },
+	{ "read from outside", just_waits, start_reader, end_reader },
 	{ "frozen", just_waits, start_freeze, end_freeze },
 };
 
