@@ -9,6 +9,7 @@
 #include <linux/mmzone.h>
 
 #include "cdm.h"
+#include "migrate.h"
 
 /**
  * cdm_retired_in() - count the bad pages of a range that are known
@@ -67,15 +68,6 @@ static unsigned long free_run(struct page *page)
 	return !page_ref_count(page) && !PageTail(page);
 }
 
-static bool head_is_pinned(struct folio *folio)
-{
-	if (folio_maybe_dma_pinned(folio))
-		return true;
-	return !folio_test_large(folio) &&
-	       folio_ref_count(folio) > cdm_page_mapcount(&folio->page) +
-					folio_test_swapcache(folio);
-}
-
 /*
  * Count the pages of an exposed chunk, as far as can be told without locks, and
  * forget about those that are free who placed them.
@@ -107,7 +99,7 @@ static void chunk_census(struct cdm_block *block, unsigned long i,
 				census->used += nr;
 				if (!test_bit(bit, block->placed))
 					census->foreign += nr;
-				if (!PageTail(page) && head_is_pinned(folio))
+				if (!PageTail(page) && cdm_folio_is_pinned(folio))
 					census->pinned += nr;
 			}
 		} else if (PageHWPoison(page)) {

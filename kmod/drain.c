@@ -134,41 +134,79 @@ static unsigned long window_claim(struct cdm_drain *drain, unsigned long *pfn)
 	return 0;
 }
 
-/* Move what something holds, if this is a pass that waits for that. */
-static bool run_evict_held(struct cdm_drain *drain, unsigned long pfn,
-			   unsigned long nr, struct cdm_region *to,
-			   struct cdm_batch *batch, u64 *counts)
+/* Is this a pass, and a time, to wait for what something holds? Until when? */
+static ktime_t patience_for(const struct cdm_drain *drain, unsigned long pfn)
 {
-	struct cdm_region *region = drain->region;
-
-	if (pfn < READ_ONCE(region->held_from) ||
+	if (pfn < READ_ONCE(drain->region->held_from) ||
 	    !ktime_before(ktime_get(), drain->patience))
-		return false;
-	if (cdm_evict_held(pfn, nr, to, drain->patience, batch, counts))
-		return true;
-	WRITE_ONCE(region->held_from, pfn + nr);
-	return false;
+		return 0;
+	return drain->patience;
 }
 
-/* Move a run, except for pages that something holds. */
+/* Without a reference everything here is a hint, for a page that may be free. */
+static bool page_can_go(const struct cdm_drain *drain, struct page *page)
+{
+	return !drain->system || (page_ref_count(page) && !PageCompound(page) &&
+				  PageLRU(page) && PageAnon(page));
+}
+
+/*
+ * Move a run that begins with a page that something holds, as far as it goes.
+ * Return: pages that need no other look.
+ */
+static unsigned long run_evict_held(struct cdm_drain *drain, unsigned long pfn,
+				    unsigned long nr, struct cdm_region *to,
+				    struct cdm_batch *batch, u64 *counts)
+{
+	ktime_t until = patience_for(drain, pfn);
+	unsigned long run = 1;
+
+	if (!until)
+		return 0;
+	while (run < nr && page_can_go(drain, pfn_to_page(pfn + run)))
+		run++;
+	if (cdm_evict_held(pfn, run, to, until, batch, counts))
+		return run;
+	WRITE_ONCE(drain->region->held_from, pfn + nr);
+	return 0;
+}
+
+/* Move small pages of a run, except for those that something holds. */
 static void run_evict(struct cdm_drain *drain, unsigned long pfn,
 		      unsigned long nr, struct cdm_region *to,
 		      struct cdm_batch *batch, u64 *counts)
 {
-	unsigned long i, run = 0;
+	unsigned long i, done, run = 0;
 
-	for (i = 0; i <= nr; i++) {
-		if (i < nr && !cdm_page_is_pinned(pfn_to_page(pfn + i))) {
+	for (i = 0; i <= nr; i += done ?: 1) {
+		struct page *page = pfn_to_page(pfn + i);
+		bool can_go = i < nr && page_can_go(drain, page);
+
+		done = 0;
+		if (can_go && !cdm_folio_is_pinned(page_folio(page))) {
 			run++;
 			continue;
 		}
 		if (run)
 			cdm_evict_pfns(pfn + i - run, run, to, batch, counts);
 		run = 0;
-		if (i < nr && run_evict_held(drain, pfn + i, nr - i, to, batch,
-					     counts))
-			return;
+		if (can_go)
+			done = run_evict_held(drain, pfn + i, nr - i, to, batch,
+					      counts);
 	}
+}
+
+/* A window of a reserved block; pages of files only the kernel's offlining moves. */
+static void window_evict(struct cdm_drain *drain, unsigned long pfn,
+			 struct cdm_region *to, struct cdm_batch *batch, u64 *counts)
+{
+	struct page *page = pfn_to_page(pfn);
+
+	if (CDM_MIGRATE_PFN_COMPOUND && PageHead(page) && PageAnon(page) &&
+	    folio_order((struct folio *)page) == HPAGE_PMD_ORDER)
+		cdm_evict_huge(pfn, patience_for(drain, pfn), batch, counts);
+	else
+		run_evict(drain, pfn, CDM_WINDOW_PAGES, to, batch, counts);
 }
 
 static bool drain_step(struct cdm_job *job, struct cdm_batch *batch)
@@ -196,7 +234,7 @@ static bool drain_step(struct cdm_job *job, struct cdm_batch *batch)
 		return false;
 
 	if (drain->system)
-		cdm_evict_window(pfn, to, batch, counts);
+		window_evict(drain, pfn, to, batch, counts);
 	else if (READ_ONCE(drain->region->lost))
 		cdm_lose_pfns(pfn, nr, batch);
 	else
@@ -216,7 +254,8 @@ static u64 run_count_pinned(unsigned long pfn, unsigned long nr)
 	for (; nr--; pfn++) {
 		struct page *page = pfn_to_page(pfn);
 
-		pinned += page_ref_count(page) && cdm_page_is_pinned(page);
+		pinned += page_ref_count(page) &&
+			  cdm_folio_is_pinned(page_folio(page));
 	}
 	return pinned;
 }
@@ -402,8 +441,31 @@ static bool block_is_held(struct cdm_block *block)
 	return usage.pinned;
 }
 
+/*
+ * A pass that moved nothing is followed by one that waits for what is held. What is
+ * held for long is not worth a processor: then only some do.
+ */
+static bool pass_waits(const struct cdm_region *region, unsigned int idle_passes)
+{
+	return idle_passes &&
+	       (time_before(jiffies, READ_ONCE(region->still_since) +
+				     msecs_to_jiffies(IMPATIENT_AFTER_MS)) ||
+		idle_passes % IMPATIENT_PASSES == 0);
+}
+
+/* Have what is held now and then let go; this thread is the only one at the block. */
+static void block_wait(struct cdm_region *region, struct cdm_block *block)
+{
+	const struct cdm_limits limits = { .only = block };
+	u64 no_memory;
+
+	if (block->isolation == CDM_ISOLATION_RESERVED && block_is_held(block))
+		drain_pass(region, &limits, true, true, &no_memory);
+}
+
 /* Try each system block for at most @limit jiffies. Return: how many are left. */
-static unsigned int offline_pass(struct cdm_region *region, unsigned long limit)
+static unsigned int offline_pass(struct cdm_region *region, unsigned long limit,
+				 bool waits)
 {
 	unsigned int i, left = 0;
 
@@ -416,6 +478,8 @@ static unsigned int offline_pass(struct cdm_region *region, unsigned long limit)
 		if (READ_ONCE(block->role) != CDM_ROLE_SYSTEM ||
 		    (region->offline_only && region->offline_only != block))
 			continue;
+		if (waits && !READ_ONCE(region->offline_stop))
+			block_wait(region, block);
 		if (!READ_ONCE(region->offline_stop) && !block_is_held(block) &&
 		    ram_has_room()) {
 			schedule_delayed_work(&region->nudge, limit);
@@ -435,11 +499,11 @@ static int offliner_run(void *data)
 {
 	struct cdm_region *region = data;
 	unsigned long limit = OFFLINE_TRY_MIN;
-	unsigned int left, before = UINT_MAX;
+	unsigned int left, before = UINT_MAX, passes = 0;
 
 	allow_signal(SIGTERM);
 	while (!READ_ONCE(region->offline_stop)) {
-		left = offline_pass(region, limit);
+		left = offline_pass(region, limit, pass_waits(region, ++passes));
 		if (!left)
 			break;
 		limit = left < before ? OFFLINE_TRY_MIN :
@@ -557,18 +621,6 @@ static int system_drain(struct cdm_region *region,
 	if (!rc)
 		cdm_drain_stop(region);
 	return rc;
-}
-
-/*
- * A pass that moved nothing is followed by one that waits for what is held. What is
- * held for long is not worth a processor: then only some do.
- */
-static bool pass_waits(const struct cdm_region *region, unsigned int idle_passes)
-{
-	return idle_passes &&
-	       (time_before(jiffies, region->still_since +
-				     msecs_to_jiffies(IMPATIENT_AFTER_MS)) ||
-		idle_passes % IMPATIENT_PASSES == 0);
 }
 
 /**

@@ -690,7 +690,7 @@ static bool unmap_in_gap(unsigned long pfn, ktime_t until, unsigned long *src)
 	struct page *page = pfn_to_page(pfn);
 
 	while (page_ref_count(page) && ktime_before(ktime_get(), until)) {
-		if (!cdm_page_is_pinned(page)) {
+		if (!cdm_folio_is_pinned(page_folio(page))) {
 			migrate_device_range(src, pfn, 1);
 			if (*src & MIGRATE_PFN_MIGRATE)
 				return true;
@@ -721,6 +721,7 @@ bool cdm_evict_held(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 		    ktime_t until, struct cdm_batch *batch, u64 *counts)
 {
 	unsigned long room = reserve(batch, to, nr, false);
+	struct page *last;
 	ktime_t soon;
 	bool met;
 
@@ -731,7 +732,8 @@ bool cdm_evict_held(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 	if (met && room > 1) {
 		/* He may be about to let go of the others, one after the other. */
 		soon = ktime_add_us(ktime_get(), HELD_LET_GO_US);
-		while (cdm_page_is_pinned(pfn_to_page(pfn + room - 1)) &&
+		last = pfn_to_page(pfn + room - 1);
+		while (cdm_folio_is_pinned(page_folio(last)) &&
 		       ktime_before(ktime_get(), soon))
 			cpu_relax();
 		migrate_device_range(batch->src + 1, pfn + 1, room - 1);
@@ -743,62 +745,39 @@ bool cdm_evict_held(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 	return met;
 }
 
-static void evict_huge(unsigned long pfn, struct cdm_batch *batch, u64 *counts)
+/**
+ * cdm_evict_huge() - move a huge page of a system block to RAM, where it stays huge
+ * @pfn: its first page
+ * @until: for how long to wait for a moment in which it is not pinned; 0: not at all
+ * @batch: buffers
+ * @counts: by enum cdm_result, added to
+ *
+ * Context: may sleep; spins until @until.
+ */
+void cdm_evict_huge(unsigned long pfn, ktime_t until, struct cdm_batch *batch,
+		    u64 *counts)
 {
+	struct page *page = pfn_to_page(pfn);
 	enum cdm_result result;
 
 	if (!reserve_huge(batch, NULL)) {
 		counts[CDM_NO_SPACE] += CDM_WINDOW_PAGES;
 		return;
 	}
-	migrate_device_range(batch->src, pfn, CDM_WINDOW_PAGES);
+	memset(batch->src, 0, CDM_WINDOW_PAGES * sizeof(*batch->src));
+	do {
+		if (!cdm_folio_is_pinned(page_folio(page)))
+			migrate_device_range(batch->src, pfn, CDM_WINDOW_PAGES);
+		if (batch->src[0] & MIGRATE_PFN_MIGRATE)
+			break;
+		cond_resched();
+	} while (PageHead(page) && ktime_before(ktime_get(), until));
 	batch_refuse(batch, CDM_WINDOW_PAGES, false);
 	result = batch_copy_huge(batch, CDM_WINDOW_PAGES);
 	migrate_device_pages(batch->src, batch->dst, CDM_WINDOW_PAGES);
 	batch_count_huge(batch, CDM_WINDOW_PAGES, result, counts);
 	migrate_device_finalize(batch->src, batch->dst, CDM_WINDOW_PAGES);
 	unreserve(batch);
-}
-
-/* Without a reference everything here is a hint, for a page that may be free. */
-static bool page_is_small_anon(struct page *page)
-{
-	return page_ref_count(page) && !PageCompound(page) && PageLRU(page) &&
-	       PageAnon(page);
-}
-
-/**
- * cdm_evict_window() - move anonymous pages out of a window of a system block
- * @pfn: first page, a multiple of CDM_WINDOW_PAGES
- * @to: where small pages go: a region, NULL for RAM; a huge page goes to RAM, and
- *	stays huge
- * @batch: buffers
- * @counts: by enum cdm_result, added to
- *
- * What is left, pages of files above all, only the kernel's own offlining moves.
- *
- * Context: may sleep.
- */
-void cdm_evict_window(unsigned long pfn, struct cdm_region *to,
-		      struct cdm_batch *batch, u64 *counts)
-{
-	struct page *page = pfn_to_page(pfn);
-	unsigned long i, run = 0;
-
-	if (CDM_MIGRATE_PFN_COMPOUND && PageHead(page) && PageAnon(page) &&
-	    folio_order((struct folio *)page) == HPAGE_PMD_ORDER) {
-		evict_huge(pfn, batch, counts);
-		return;
-	}
-	for (i = 0; i <= CDM_WINDOW_PAGES; i++) {
-		if (i < CDM_WINDOW_PAGES && page_is_small_anon(page + i)) {
-			run++;
-			continue;
-		}
-		if (run)
-			cdm_evict_pfns(pfn + i - run, run, to, batch, counts);
-		run = 0;
-	}
 }
 
 /**

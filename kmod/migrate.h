@@ -57,20 +57,20 @@ struct cdm_move {
 };
 
 /**
- * cdm_page_is_pinned() - does something but mappings hold a page?
- * @page: a page that has a memory map
- *
- * For a page that nobody keeps in place the answer is a hint.
+ * cdm_folio_is_pinned() - does something but mappings hold a folio?
+ * @folio: one that has a memory map; for one that nobody keeps in place the answer
+ *	is a hint
  *
  * Context: any.
- * Return: whether it has references beyond those of its mappings.
+ * Return: whether it has references beyond those of its mappings and of the swap cache.
  */
-static inline bool cdm_page_is_pinned(struct page *page)
+static inline bool cdm_folio_is_pinned(struct folio *folio)
 {
-	struct folio *folio = page_folio(page);
+	long known = cdm_folio_mapcount(folio);
 
-	return folio_maybe_dma_pinned(folio) ||
-	       folio_ref_count(folio) > cdm_page_mapcount(page);
+	if (folio_test_swapcache(folio))
+		known += folio_nr_pages(folio);
+	return folio_maybe_dma_pinned(folio) || folio_ref_count(folio) > known;
 }
 
 int cdm_move_range(struct cdm_move *move);
@@ -78,8 +78,8 @@ void cdm_evict_pfns(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 		    struct cdm_batch *batch, u64 *counts);
 bool cdm_evict_held(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 		    ktime_t until, struct cdm_batch *batch, u64 *counts);
-void cdm_evict_window(unsigned long pfn, struct cdm_region *to,
-		      struct cdm_batch *batch, u64 *counts);
+void cdm_evict_huge(unsigned long pfn, ktime_t until, struct cdm_batch *batch,
+		    u64 *counts);
 void cdm_retire_pfn(unsigned long pfn);
 void cdm_lose_pfns(unsigned long pfn, unsigned long nr, struct cdm_batch *batch);
 

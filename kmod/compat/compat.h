@@ -83,15 +83,23 @@ static inline bool cdm_page_mapped_shared(struct page *page)
 }
 
 /*
- * How often a small folio is mapped. 6.1 does not export folio_mapcount(), and
- * 6.12 has no page_mapcount(); may go with 6.1.
+ * How many mappings a folio has, those of its pages added up. 6.1 does not export
+ * folio_mapcount(); may go with 6.1.
  */
-static inline int cdm_page_mapcount(struct page *page)
+static inline int cdm_folio_mapcount(struct folio *folio)
 {
 #if CDM_HAVE_PAGE_MAPCOUNT
-	return page_mapcount(page);
+	long i, nr = folio_nr_pages(folio);
+	int count;
+
+	if (nr == 1)
+		return page_mapcount(&folio->page);
+	count = folio_entire_mapcount(folio);
+	for (i = 0; i < nr; i++)
+		count += atomic_read(&folio_page(folio, i)->_mapcount) + 1;
+	return PageDoubleMap(&folio->page) ? count - nr : count;
 #else
-	return folio_mapcount(page_folio(page));
+	return folio_mapcount(folio);
 #endif
 }
 

@@ -6,7 +6,8 @@
  *
  * Processes whose pages something has a hold on, or that cannot run: offline with a
  * time limit ends in time, says who and why when it did not succeed, and puts
- * everything back in service; once the holder lets go the region goes offline.
+ * everything back in service; once the holder lets go the region goes offline. At
+ * level private, and with a huge page at reserved.
  * Being traced, read, stopped, frozen or stuck in a fault is no hold.
  */
 #include <errno.h>
@@ -39,6 +40,7 @@
 
 static const int id;
 static int fd;
+static unsigned int level = CDM_ISOLATION_PRIVATE;
 static char *memory;		/* of the hostage, at the same address in all */
 static int ready[2];		/* the hostage is where it should be */
 static int go[2];		/* it may let go */
@@ -301,7 +303,7 @@ static void play(const struct scene *scene)
 	if (rc)
 		check_errno("offline afterwards", 0,
 			    region_offline(fd, 0, 10000, NULL));
-	check_errno("online again", 0, region_online(fd));
+	check_errno("online again", 0, region_online_at(fd, level));
 }
 
 int main(void)
@@ -311,6 +313,11 @@ int main(void)
 	test_begin(1);
 	fd = region_open(id);
 	memory = map_aligned(LENGTH, 2 * MIB);
+	for (i = 0; i < ARRAY_SIZE(scenes); i++)
+		play(&scenes[i]);
+	level = CDM_ISOLATION_RESERVED;
+	check_errno("offline", 0, region_offline(fd, 0, 0, NULL));
+	check_errno("online, reserved", 0, region_online_at(fd, level));
 	for (i = 0; i < ARRAY_SIZE(scenes); i++)
 		play(&scenes[i]);
 	close(fd);
