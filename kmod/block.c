@@ -209,19 +209,30 @@ static struct cdm_block *next_idle_block(struct cdm_region *region)
 }
 
 /**
- * cdm_block_set_isolation() - give an idle block another level
+ * cdm_block_set_isolation() - give an empty block another level
  * @block: the block
  * @isolation: the level
  *
+ * A coherent block that is closed and empty loses its memory map first. An idle one
+ * may have got one meanwhile: whoever needs pages gives it to any idle block.
+ *
  * Context: may sleep; takes cdm_region.grow.
+ * Return: false if the block is open or has pages in use, and nothing was done.
  */
-void cdm_block_set_isolation(struct cdm_block *block,
+bool cdm_block_set_isolation(struct cdm_block *block,
 			     enum cdm_isolation isolation)
 {
+	bool idle;
+
 	mutex_lock(&block->region->grow);
-	if (!WARN_ON_ONCE(block->role != CDM_ROLE_IDLE))
+	if (block->role == CDM_ROLE_COHERENT && !READ_ONCE(block->open) &&
+	    !READ_ONCE(block->nr_used))
+		cdm_coherent_depopulate(block);
+	idle = block->role == CDM_ROLE_IDLE;
+	if (idle)
 		block->isolation = isolation;
 	mutex_unlock(&block->region->grow);
+	return idle;
 }
 
 /*

@@ -374,7 +374,7 @@ int cdm_blocks_init(struct cdm_region *region);
 int cdm_blocks_grow(struct cdm_region *region, unsigned long nr_pages);
 int cdm_blocks_populate(struct cdm_region *region);
 bool cdm_blocks_make_room(struct cdm_region *region, unsigned long nr_pages);
-void cdm_block_set_isolation(struct cdm_block *block,
+bool cdm_block_set_isolation(struct cdm_block *block,
 			     enum cdm_isolation isolation);
 void cdm_blocks_open(struct cdm_region *region, bool open);
 void cdm_blocks_depopulate(struct cdm_region *region);

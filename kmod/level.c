@@ -120,29 +120,23 @@ struct cdm_change {
 static int block_change(struct cdm_change *change, struct cdm_block *block,
 			enum cdm_isolation level)
 {
-	struct cdm_region *region = change->region;
-	int rc = 0;
+	enum cdm_isolation was = block->isolation;
+	int rc;
 
 	change->at = block;
 	change->limits.only = block;
-	change->limits.to = region;
-	if (block->role != CDM_ROLE_IDLE) {
+	change->limits.to = change->region;
+	while (!cdm_block_set_isolation(block, level)) {
 		cdm_block_open(block, false);
-		rc = cdm_drain_until(region, &change->limits, &change->moved,
-				     &change->no_memory);
-	}
-	if (rc)
-		return rc;
-	if (block->role == CDM_ROLE_COHERENT) {
-		mutex_lock(&region->grow);
-		cdm_coherent_depopulate(block);
-		mutex_unlock(&region->grow);
+		rc = cdm_drain_until(change->region, &change->limits,
+				     &change->moved, &change->no_memory);
+		if (rc)
+			return rc;
 	}
 	if (block->before == CDM_ISOLATION_NONE)
-		block->before = block->isolation;
+		block->before = was;
 	else if (block->before == level)
 		block->before = CDM_ISOLATION_NONE;
-	cdm_block_set_isolation(block, level);
 	change->at = NULL;
 	return 0;
 }
