@@ -37,7 +37,7 @@ unsigned long cdm_retired_in(struct cdm_region *region, unsigned long pfn,
  */
 static void poison_learn(struct cdm_block *block, unsigned long pfn)
 {
-	if (!xa_load(&block->region->retired, pfn))
+	if (!block->region->lost && !xa_load(&block->region->retired, pfn))
 		cdm_poison_note(block->region, pfn);
 }
 

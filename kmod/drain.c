@@ -143,11 +143,9 @@ static ktime_t patience_for(const struct cdm_drain *drain, unsigned long pfn)
 	return drain->patience;
 }
 
-/* Without a reference everything here is a hint, for a page that may be free. */
 static bool page_can_go(const struct cdm_drain *drain, struct page *page)
 {
-	return !drain->system || (page_ref_count(page) && !PageCompound(page) &&
-				  PageLRU(page) && PageAnon(page));
+	return !drain->system || cdm_page_is_small_anon(page);
 }
 
 /*
@@ -233,10 +231,12 @@ static bool drain_step(struct cdm_job *job, struct cdm_batch *batch)
 	if (!nr)
 		return false;
 
-	if (drain->system)
-		window_evict(drain, pfn, to, batch, counts);
+	if (READ_ONCE(drain->region->lost) && drain->system)
+		cdm_lose_window(drain->region, pfn, batch);
 	else if (READ_ONCE(drain->region->lost))
 		cdm_lose_pfns(pfn, nr, batch);
+	else if (drain->system)
+		window_evict(drain, pfn, to, batch, counts);
 	else
 		run_evict(drain, pfn, nr, to, batch, counts);
 	mutex_lock(&job->lock);
@@ -316,12 +316,16 @@ static long lru_drain_this_cpu(void *unused)
 	return 0;
 }
 
-/*
+/**
+ * cdm_lru_drain_all() - empty each processor's batches of pages
+ *
  * A page that was mapped into a locked mapping may sit in a batch of any CPU,
  * with a reference, until that CPU has cause to look at its batches. For device
  * pages the migration code does not ask for that.
+ *
+ * Context: may sleep.
  */
-static void lru_drain_all(void)
+void cdm_lru_drain_all(void)
 {
 	unsigned int cpu;
 
@@ -470,7 +474,7 @@ static unsigned int offline_pass(struct cdm_region *region, unsigned long limit,
 	unsigned int i, left = 0;
 
 	/* A page in a batch of some CPU looks as if it were held. */
-	lru_drain_all();
+	cdm_lru_drain_all();
 	for (i = 0; i < region->nr_blocks; i++) {
 		struct cdm_block *block = &region->blocks[i];
 		int rc = -EAGAIN;
@@ -586,7 +590,9 @@ static int system_drain(struct cdm_region *region,
 	 * both, as that takes away the memory map that these look at.
 	 */
 	if (!region->offliner) {
-		got = drain_pass(region, limits, true, false, no_memory);
+		do {
+			got = drain_pass(region, limits, true, false, no_memory);
+		} while (cdm_lost_wait(region));
 		if (got < 0 && got != -ENOMEM)
 			return got;
 		*moved += max(got, 0L);
@@ -663,7 +669,7 @@ int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 		} else {
 			/* Batches are emptied once it seems to be for that. */
 			if (++idle_passes == LRU_DRAIN_AFTER)
-				lru_drain_all();
+				cdm_lru_drain_all();
 			pause_ms = min(2 * pause_ms, PAUSE_MAX_MS);
 			stuck_tell(region, limits, *no_memory);
 		}
@@ -698,27 +704,6 @@ static void drain_begin(struct cdm_region *region, struct file *file)
 	cdm_region_event(region, CDM_EVENT_DRAIN, NULL);
 }
 
-/*
- * A card that does not answer has taken the content of its pages with it. Nothing is
- * copied: whoever touches such a page gets SIGBUS, as for a bad page.
- */
-static void lose_if_absent(struct cdm_region *region)
-{
-	unsigned long used = cdm_pages_used(region);
-	char text[40];
-
-	lockdep_assert_held(&region->admin);
-
-	if (region->lost || !used || cdm_cxl_present(region))
-		return;
-	WRITE_ONCE(region->lost, true);
-	dev_crit(&region->dev,
-		 "the card went without notice: the content of %lu pages is lost, who touches them gets SIGBUS\n",
-		 used);
-	snprintf(text, sizeof(text), "CDM_LOST=%lu", used);
-	cdm_region_event(region, CDM_EVENT_LOST, text, NULL);
-}
-
 /**
  * cdm_region_evacuate() - drain a region that leaves
  * @region: the region; it is left draining, without a page in use
@@ -737,7 +722,7 @@ void cdm_region_evacuate(struct cdm_region *region)
 
 	if (region->state != CDM_HELD)
 		drain_begin(region, NULL);
-	lose_if_absent(region);
+	cdm_lose_if_absent(region);
 	cdm_drain_until(region, &none, &moved, &no_memory);
 }
 

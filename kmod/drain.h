@@ -7,6 +7,8 @@
 
 #include "cdm.h"
 
+struct cdm_batch;
+
 /**
  * struct cdm_limits - what a drain is for, and what ends it before it is done
  * @only: one block to drain, which is closed; NULL for all of the region
@@ -40,5 +42,12 @@ int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 void cdm_drain_stop(struct cdm_region *region);
 void cdm_stuck_count(struct cdm_region *region, struct cdm_block *only,
 		     struct cdm_stuck *stuck);
+void cdm_lru_drain_all(void);
+
+void cdm_lose_if_absent(struct cdm_region *region);
+void cdm_lose_window(struct cdm_region *region, unsigned long pfn,
+		     struct cdm_batch *batch);
+bool cdm_lost_wait(struct cdm_region *region);
+void cdm_lost_clear(struct cdm_block *block);
 
 #endif

@@ -19,6 +19,7 @@
 #include <linux/sched/signal.h>
 
 #include "cdm.h"
+#include "drain.h"
 #include "compat/node_notifier.h"
 
 /* /proc/iomem says this; the kernel wants to see "System RAM (DRIVER)". */
@@ -128,6 +129,7 @@ static int memory_event(struct notifier_block *nb, unsigned long action,
 		cdm_system_cancel_offline(block);
 		break;
 	case MEM_OFFLINE:
+		cdm_lost_clear(block);
 		cdm_system_set_presence(block, CDM_PRESENCE_OFFLINE);
 		break;
 	}

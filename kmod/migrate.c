@@ -211,6 +211,19 @@ static void batch_copy(struct cdm_batch *batch, unsigned long nr, bool populate)
 	}
 }
 
+/* The region that a page in use belongs to, or NULL. */
+static struct cdm_region *region_of_page(struct page *page)
+{
+	struct cdm_block *block;
+
+	if (is_device_coherent_page(page))
+		return cdm_block_of_page(page)->region;
+	/* System blocks are there, RAM seldom is. */
+	block = is_zone_movable_page(page) ? cdm_block_of_pfn(page_to_pfn(page)) :
+					     NULL;
+	return block ? block->region : NULL;
+}
+
 static int huge_copy(struct folio *dst, struct page *src)
 {
 	unsigned long i;
@@ -232,12 +245,18 @@ static enum cdm_result batch_copy_huge(struct cdm_batch *batch, unsigned long nr
 	const unsigned long whole = CDM_MIGRATE_PFN_COMPOUND | MIGRATE_PFN_MIGRATE |
 				    MIGRATE_PFN_VALID;
 	struct folio *dst = batch->huge;
+	struct cdm_region *region;
+	struct page *page;
 
 	memset(batch->dst, 0, nr * sizeof(*batch->dst));
 	if ((batch->src[0] & whole) != whole)
 		return CDM_BUSY;
-	if (huge_copy(dst, migrate_pfn_to_page(batch->src[0])))
+	page = migrate_pfn_to_page(batch->src[0]);
+	if (huge_copy(dst, page))
 		return CDM_RETIRED;
+	region = region_of_page(page);
+	if (region && !cdm_cxl_present(region))
+		return CDM_BUSY;
 	folio_lock(dst);
 	batch->dst[0] = migrate_pfn(folio_pfn(dst)) | CDM_MIGRATE_PFN_COMPOUND;
 	batch->huge = NULL;
@@ -300,9 +319,9 @@ static void batch_verify(struct cdm_batch *batch, unsigned long nr)
 
 	for (i = 0; i < nr; i++) {
 		page = migrate_pfn_to_page(batch->src[i]);
-		if (!batch->dst[i] || !page || !is_device_coherent_page(page))
+		region = batch->dst[i] && page ? region_of_page(page) : NULL;
+		if (!region)
 			continue;
-		region = cdm_block_of_page(page)->region;
 		if (region != asked) {
 			asked = region;
 			present = cdm_cxl_present(region);

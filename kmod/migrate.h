@@ -73,6 +73,19 @@ static inline bool cdm_folio_is_pinned(struct folio *folio)
 	return folio_maybe_dma_pinned(folio) || folio_ref_count(folio) > known;
 }
 
+/**
+ * cdm_page_is_small_anon() - is it a page of a system block that migration by pfn takes?
+ * @page: a page that has a memory map; without a reference the answer is a hint
+ *
+ * Context: any.
+ * Return: whether it is in use, anonymous, on the LRU, and no part of a larger folio.
+ */
+static inline bool cdm_page_is_small_anon(struct page *page)
+{
+	return page_ref_count(page) && !PageCompound(page) && PageLRU(page) &&
+	       PageAnon(page);
+}
+
 int cdm_move_range(struct cdm_move *move);
 void cdm_evict_pfns(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 		    struct cdm_batch *batch, u64 *counts);

@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 	struct sigaction action = { .sa_sigaction = on_bus,
 				    .sa_flags = SA_SIGINFO };
 	int id = argc > 1 ? atoi(argv[1]) : 0, fd = region_open(id), number;
-	char *lost = map_anon(LENGTH), *kept = map_anon(LENGTH);
+	char *lost = map_aligned(LENGTH, 2 * MIB), *kept = map_anon(LENGTH);
 	sigset_t wanted;
 	pid_t pid;
 
@@ -63,6 +63,9 @@ int main(int argc, char **argv)
 	sigaddset(&wanted, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &wanted, NULL);
 	sigaction(SIGBUS, &action, NULL);
+	/* At level reserved the first half stays huge pages. */
+	madvise(lost, LENGTH / 2, MADV_HUGEPAGE);
+	madvise(lost + LENGTH / 2, LENGTH / 2, MADV_NOHUGEPAGE);
 	content_write(lost, LENGTH, 1);
 	content_write(kept, LENGTH, 2);
 	move_whole(fd, lost, LENGTH, id, 0);
