@@ -417,6 +417,7 @@ int cdm_hotplug_init(void);
 void cdm_hotplug_exit(void);
 int cdm_node_take(struct cdm_region *region, enum cdm_isolation isolation);
 void cdm_node_release(struct cdm_region *region);
+void cdm_node_keep_pages(int nid);
 int cdm_hotplug_add(struct cdm_block *block);
 int cdm_hotplug_remove(struct cdm_block *block);
 

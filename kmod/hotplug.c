@@ -72,7 +72,28 @@ void cdm_node_release(struct cdm_region *region)
 	mutex_lock(&nodes_lock);
 	if (!WARN_ON_ONCE(!hidden[region->nid]))
 		WRITE_ONCE(hidden[region->nid], hidden[region->nid] - 1);
+	if (!hidden[region->nid])
+		cdm_kswapd_set_failures(region->nid, 0);
 	mutex_unlock(&nodes_lock);
+}
+
+/**
+ * cdm_node_keep_pages() - keep kswapd from reclaiming the pages of a reserved node
+ * @nid: the node; nothing happens if it is not reserved
+ *
+ * A reserved node is always short of free pages, as it has only those that are in
+ * use. Nobody wakes its kswapd, but when memory first goes online there, kswapd
+ * looks once by itself, and would swap pages out that were just moved there. It
+ * passes over a node that it has often tried in vain. What comes to reclaim there all
+ * the same, because somebody named the node, makes the kernel forget that: so this
+ * is said whenever pages are about to be used.
+ *
+ * Context: any.
+ */
+void cdm_node_keep_pages(int nid)
+{
+	if (node_is_hidden(nid))
+		cdm_kswapd_set_failures(nid, INT_MAX / 2);
 }
 
 /*

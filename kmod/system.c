@@ -212,6 +212,7 @@ unsigned long cdm_system_alloc(struct cdm_region *region, unsigned int order,
 	if (!atomic_long_read(&region->nr_system) ||
 	    READ_ONCE(region->state) != CDM_ACTIVE)
 		return 0;
+	cdm_node_keep_pages(region->nid);
 	/* No cpuset has a node that is not in N_MEMORY. */
 	node_set(region->nid, with);
 	set_mems_allowed(with);

@@ -14,6 +14,7 @@
 #include <linux/memremap.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
 #include <linux/page-flags.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
@@ -185,6 +186,19 @@ static inline int cdm_alloc_contig_range(unsigned long start, unsigned long end)
 	return alloc_contig_range(start, end, ACR_FLAGS_NONE, GFP_KERNEL);
 #else
 	return alloc_contig_range(start, end, MIGRATE_MOVABLE, GFP_KERNEL);
+#endif
+}
+
+/*
+ * How often kswapd has tried a node in vain; from MAX_RECLAIM_RETRIES on it leaves
+ * the node alone. An int up to 6.12, an atomic_t in 7.2; may go with 6.12.
+ */
+static inline void cdm_kswapd_set_failures(int nid, int failures)
+{
+#if CDM_HAVE_KSWAPD_FAILURES_ATOMIC
+	atomic_set(&NODE_DATA(nid)->kswapd_failures, failures);
+#else
+	WRITE_ONCE(NODE_DATA(nid)->kswapd_failures, failures);
 #endif
 }
 

@@ -49,6 +49,7 @@ one_of folio_maybe_mapped_shared folio_likely_mapped_shared page_mapcount
 one_of softleaf pte_to_swp_entry
 one_of folio_batch_release pagevec_release
 one_of node_notifier memory_notify_nid
+one_of kswapd_failures_atomic kswapd_failures
 
 {
 	echo "/* SPDX-License-Identifier: GPL-2.0-only */"
