@@ -62,14 +62,18 @@ struct cdm_move {
  *	is a hint
  *
  * Context: any.
- * Return: whether it has references beyond those of its mappings and of the swap cache.
+ * Return: whether it has references beyond those of its mappings and of the swap
+ * cache, or its file, which moves its pages itself.
  */
 static inline bool cdm_folio_is_pinned(struct folio *folio)
 {
 	long known = cdm_folio_mapcount(folio);
 
-	if (folio_test_swapcache(folio))
+	if (folio_test_swapcache(folio) ||
+	    (!folio_test_anon(folio) && READ_ONCE(folio->mapping)))
 		known += folio_nr_pages(folio);
+	if (!folio_test_anon(folio))
+		known += folio_test_private(folio);
 	return folio_maybe_dma_pinned(folio) || folio_ref_count(folio) > known;
 }
 
