@@ -368,6 +368,8 @@ int cdm_region_set_isolation(struct cdm_region *region, struct file *file,
 			     struct cdm_set_isolation *result);
 void cdm_region_restore_isolation(struct cdm_region *region, struct file *file);
 const char *cdm_region_level_name(const struct cdm_region *region);
+unsigned int cdm_blocks_at(const struct cdm_region *region,
+			   enum cdm_isolation level);
 
 /* block.c */
 int cdm_blocks_init(struct cdm_region *region);

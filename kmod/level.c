@@ -38,8 +38,16 @@ const char *cdm_region_level_name(const struct cdm_region *region)
 	return cdm_isolation_name(level);
 }
 
-static unsigned int blocks_at(const struct cdm_region *region,
-			      enum cdm_isolation level)
+/**
+ * cdm_blocks_at() - count the blocks that have a level
+ * @region: the region
+ * @level: the level
+ *
+ * Context: the caller holds cdm_region.admin.
+ * Return: blocks of the part in use that are at @level.
+ */
+unsigned int cdm_blocks_at(const struct cdm_region *region,
+			   enum cdm_isolation level)
 {
 	unsigned int i, nr = 0;
 
@@ -176,7 +184,7 @@ static int blocks_change(struct cdm_change *change, enum cdm_isolation level,
 
 	rc = node_change(change, level);
 	region->isolation = level;
-	while (!rc && blocks_at(region, level) < nr_blocks) {
+	while (!rc && cdm_blocks_at(region, level) < nr_blocks) {
 		block = block_next(region, CDM_ISOLATION_NONE, level);
 		if (!block)
 			break;
@@ -206,7 +214,7 @@ static void change_end(struct cdm_region *region)
 	for (i = 0; i < region->nr_blocks; i++)
 		region->blocks[i].before = CDM_ISOLATION_NONE;
 	WRITE_ONCE(region->changer, NULL);
-	if (!blocks_at(region, CDM_ISOLATION_RESERVED))
+	if (!cdm_blocks_at(region, CDM_ISOLATION_RESERVED))
 		cdm_region_unhide_node(region);
 	snprintf(level, sizeof(level), "CDM_ISOLATION=%s",
 		 cdm_region_level_name(region));
@@ -260,8 +268,8 @@ static int change_check(struct cdm_region *region, struct file *file,
 		return -EINVAL;
 	/* What is against the new level has to go, all of it. */
 	if (against != CDM_ISOLATION_NONE && length &&
-	    blocks_at(region, against) &&
-	    blocks_at(region, level) + blocks_at(region, against) >
+	    cdm_blocks_at(region, against) &&
+	    cdm_blocks_at(region, level) + cdm_blocks_at(region, against) >
 	    PHYS_PFN(length) / region->block_pages)
 		return -EXDEV;
 	return 0;
@@ -297,7 +305,7 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 	int rc;
 
 	rc = change_check(region, file, level, wanted->length);
-	if (!rc && !region->changer && blocks_at(region, level) >= nr_blocks)
+	if (!rc && !region->changer && cdm_blocks_at(region, level) >= nr_blocks)
 		rc = -EALREADY;
 	if (rc)
 		goto out;
@@ -316,7 +324,7 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 				       old : level_before(region));
 	}
 out:
-	result->out_length = PFN_PHYS((u64)blocks_at(region, level) *
+	result->out_length = PFN_PHYS((u64)cdm_blocks_at(region, level) *
 				      region->block_pages);
 	result->out_moved = change.moved;
 	result->out_left = stuck.left;

@@ -255,8 +255,10 @@ static int online_check(struct cdm_region *region, enum cdm_isolation isolation,
 		return -EINVAL;
 	if (region->state == CDM_HELD)
 		return 0;
-	if (region->state == CDM_ACTIVE && region->isolation == isolation &&
+	if (region->state == CDM_ACTIVE &&
 	    region->online_pages == PHYS_PFN(length) &&
+	    region->online_pages == cdm_blocks_at(region, isolation) *
+				    region->block_pages &&
 	    region->memmap_on_block == memmap_on_block)
 		return -EALREADY;
 	return -EBUSY;
