@@ -12,6 +12,7 @@
 
 #define SYS_NODE	"/sys/devices/system/node"
 #define SYS_DAMON	"/sys/kernel/mm/damon/admin"
+#define SYS_THP		"/sys/kernel/mm/transparent_hugepage"
 
 /* Is it in a list such as "0-1,3"? */
 static bool list_has(const char *list, long number)
@@ -188,6 +189,13 @@ static void check_kernel_movers(struct cdm_ctx *ctx, struct cdm_check *check)
 			      "echo 2 > /sys/kernel/mm/ksm/run, or level private",
 			      "KSM is on: of equal pages that programs let it merge one stays, "
 			      "and that may be one at level reserved or one in RAM");
+	if (cdm_read_file(ctx, text, sizeof(text), SYS_THP "/enabled") > 0 &&
+	    !strstr(text, "[never]"))
+		cdm_check_add(check, CDM_SEVERITY_INFO, "reserved-khugepaged",
+			      "MADV_NOHUGEPAGE in the program, echo never > " SYS_THP "/enabled, or "
+			      "level private",
+			      "transparent huge pages are on: khugepaged may gather small pages at "
+			      "level reserved into huge ones in RAM");
 	if (cdm_read_file(ctx, text, sizeof(text), "/sys/kernel/mm/numa/demotion_enabled") > 0 &&
 	    !strcmp(text, "true"))
 		cdm_check_add(check, CDM_SEVERITY_INFO, "reserved-demotion", NULL,
