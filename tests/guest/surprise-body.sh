@@ -10,6 +10,7 @@
 SLTCTL_OFF=0700:0720
 SLTCTL_ON=0120:0720
 
+# shellcheck disable=SC2154 # who sources this sets it
 regions_up 1 "$level"
 "$here/surprise-owner" 0 >owner.out &
 owner=$!
