@@ -110,6 +110,16 @@ static void chunk_census(struct cdm_block *block, unsigned long i,
 	}
 }
 
+/* Nobody uses a withheld page, but it can go bad. */
+static void chunk_poison_learn(struct cdm_block *block, unsigned long i)
+{
+	unsigned long pfn = cdm_chunk_pfn(block, i), end = pfn + CDM_CHUNK_PAGES;
+
+	for (; pfn < end; pfn++)
+		if (PageHWPoison(pfn_to_page(pfn)))
+			poison_learn(block, pfn);
+}
+
 static void block_census(struct cdm_block *block, struct cdm_census *census)
 {
 	unsigned long i;
@@ -117,9 +127,12 @@ static void block_census(struct cdm_block *block, struct cdm_census *census)
 	memset(census, 0, sizeof(*census));
 	mutex_lock(&block->region->chunks);
 	if (block->chunks && block->presence != CDM_PRESENCE_OFFLINE)
-		for (i = 0; i < cdm_nr_chunks(block); i++)
+		for (i = 0; i < cdm_nr_chunks(block); i++) {
 			if (block->chunks[i] == CDM_CHUNK_EXPOSED)
 				chunk_census(block, i, census);
+			else
+				chunk_poison_learn(block, i);
+		}
 	mutex_unlock(&block->region->chunks);
 }
 
@@ -147,11 +160,10 @@ bool cdm_chunk_is_free(struct cdm_block *block, unsigned long i)
  */
 void cdm_block_poison_learn(struct cdm_block *block)
 {
-	unsigned long n;
+	unsigned long i;
 
-	for (n = 0; n < block->nr_pages; n++)
-		if (PageHWPoison(pfn_to_page(block->start_pfn + n)))
-			poison_learn(block, block->start_pfn + n);
+	for (i = 0; i < cdm_nr_chunks(block); i++)
+		chunk_poison_learn(block, i);
 }
 
 /**
