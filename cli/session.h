@@ -61,6 +61,18 @@ struct user_row {
 
 extern const struct field user_fields[];
 
+/** DRAIN_FIELDS - the fields of a row that has a struct cdm_drain, drain */
+#define DRAIN_FIELDS(row) \
+	FIELD_OF(row, drain, needed, FIELD_SIZE, "NEEDED"), \
+	FIELD_OF(row, drain, moved, FIELD_SIZE, "MOVED"), \
+	FIELD_OF(row, drain, left, FIELD_SIZE, "LEFT"), \
+	FIELD_OF(row, drain, pinned, FIELD_SIZE, "PINNED"), \
+	FIELD_OF(row, drain, busy, FIELD_SIZE, NULL), \
+	FIELD_OF(row, drain, no_memory, FIELD_SIZE, NULL), \
+	FIELD_OF(row, drain, ram_available, FIELD_SIZE, NULL), \
+	FIELD_OF(row, drain, swap_free, FIELD_SIZE, NULL), \
+	FIELD_OF(row, drain, fits, FIELD_BOOL, NULL)
+
 /** add_users() - rows for a list of users; NULL is an empty list */
 void add_users(struct table *table, const char *region,
 	       struct cdm_users *users);

@@ -50,15 +50,7 @@ struct offline_row {
 	const char *target;
 	const char *result;
 	const char *region;
-	uint64_t needed;
-	uint64_t moved;
-	uint64_t left;
-	uint64_t pinned;
-	uint64_t busy;
-	uint64_t no_memory;
-	uint64_t ram_available;
-	uint64_t swap_free;
-	bool fits;
+	struct cdm_drain drain;
 	const char *error;
 };
 
@@ -66,31 +58,10 @@ static const struct field fields[] = {
 	FIELD(struct offline_row, target, FIELD_TEXT, "TARGET"),
 	FIELD(struct offline_row, result, FIELD_TEXT, "RESULT"),
 	FIELD(struct offline_row, region, FIELD_TEXT, "REGION"),
-	FIELD(struct offline_row, needed, FIELD_SIZE, "NEEDED"),
-	FIELD(struct offline_row, moved, FIELD_SIZE, "MOVED"),
-	FIELD(struct offline_row, left, FIELD_SIZE, "LEFT"),
-	FIELD(struct offline_row, pinned, FIELD_SIZE, "PINNED"),
-	FIELD(struct offline_row, busy, FIELD_SIZE, NULL),
-	FIELD(struct offline_row, no_memory, FIELD_SIZE, NULL),
-	FIELD(struct offline_row, ram_available, FIELD_SIZE, NULL),
-	FIELD(struct offline_row, swap_free, FIELD_SIZE, NULL),
-	FIELD(struct offline_row, fits, FIELD_BOOL, NULL),
+	DRAIN_FIELDS(struct offline_row),
 	FIELD(struct offline_row, error, FIELD_TEXT, NULL),
 	FIELD_END
 };
-
-static void fill_row(struct offline_row *row, const struct cdm_drain *drain)
-{
-	row->needed = drain->needed;
-	row->moved = drain->moved;
-	row->left = drain->left;
-	row->pinned = drain->pinned;
-	row->busy = drain->busy;
-	row->no_memory = drain->no_memory;
-	row->ram_available = drain->ram_available;
-	row->swap_free = drain->swap_free;
-	row->fits = drain->fits;
-}
 
 static const char *result_name(int rc)
 {
@@ -143,7 +114,7 @@ static enum exit_code offline_one(struct cdm_ctx *ctx, const struct target *t,
 	if (rc < 0)
 		held_set(row->region, was_held);
 	row->result = result_name(rc);
-	fill_row(row, cdm_job_get_drain(job));
+	row->drain = *cdm_job_get_drain(job);
 	if (rc < 0) {
 		row->error = session_error(ctx, rc);
 		error_text(row->error);

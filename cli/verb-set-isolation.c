@@ -45,15 +45,7 @@ struct isolation_row {
 	const char *before;
 	const char *isolation;
 	uint64_t size;
-	uint64_t needed;
-	uint64_t moved;
-	uint64_t left;
-	uint64_t pinned;
-	uint64_t busy;
-	uint64_t no_memory;
-	uint64_t ram_available;
-	uint64_t swap_free;
-	bool fits;
+	struct cdm_drain drain;
 	const char *error;
 };
 
@@ -63,15 +55,7 @@ static const struct field fields[] = {
 	FIELD(struct isolation_row, before, FIELD_TEXT, "BEFORE"),
 	FIELD(struct isolation_row, isolation, FIELD_TEXT, "ISOLATION"),
 	FIELD(struct isolation_row, size, FIELD_SIZE, "SIZE"),
-	FIELD(struct isolation_row, needed, FIELD_SIZE, "NEEDED"),
-	FIELD(struct isolation_row, moved, FIELD_SIZE, "MOVED"),
-	FIELD(struct isolation_row, left, FIELD_SIZE, "LEFT"),
-	FIELD(struct isolation_row, pinned, FIELD_SIZE, "PINNED"),
-	FIELD(struct isolation_row, busy, FIELD_SIZE, NULL),
-	FIELD(struct isolation_row, no_memory, FIELD_SIZE, NULL),
-	FIELD(struct isolation_row, ram_available, FIELD_SIZE, NULL),
-	FIELD(struct isolation_row, swap_free, FIELD_SIZE, NULL),
-	FIELD(struct isolation_row, fits, FIELD_BOOL, NULL),
+	DRAIN_FIELDS(struct isolation_row),
 	FIELD(struct isolation_row, error, FIELD_TEXT, NULL),
 	FIELD_END
 };
@@ -83,19 +67,6 @@ static const char *result_name(int rc)
 	if (rc == CDM_ALREADY)
 		return "already";
 	return opts.dry_run ? "would-change" : "changed";
-}
-
-static void fill_row(struct isolation_row *row, const struct cdm_drain *drain)
-{
-	row->needed = drain->needed;
-	row->moved = drain->moved;
-	row->left = drain->left;
-	row->pinned = drain->pinned;
-	row->busy = drain->busy;
-	row->no_memory = drain->no_memory;
-	row->ram_available = drain->ram_available;
-	row->swap_free = drain->swap_free;
-	row->fits = drain->fits;
 }
 
 /* What the region is now, or would be. */
@@ -143,7 +114,7 @@ static enum exit_code change(struct cdm_ctx *ctx, struct cdm_region *region,
 		held_set(row->region, false);
 	code = exit_code_of(rc);
 	row->result = result_name(rc);
-	fill_row(row, cdm_job_get_drain(job));
+	row->drain = *cdm_job_get_drain(job);
 	if (rc < 0) {
 		row->error = session_error(ctx, rc);
 		error_text(row->error);

@@ -51,6 +51,15 @@ int cdm_uapi_online(struct cdm_ctx *ctx, int fd, int isolation, bool memmap_on_b
 	return rc;
 }
 
+/* Takes the out_* fields, in pages, that CDM_OFFLINE and CDM_SET_ISOLATION both have. */
+#define DRAIN_TAKE(drain, arg, page) do { \
+	(drain)->moved += (arg).out_moved * (page); \
+	(drain)->left = (arg).out_left * (page); \
+	(drain)->pinned = (arg).out_pinned * (page); \
+	(drain)->busy = (arg).out_busy * (page); \
+	(drain)->no_memory = (arg).out_no_memory * (page); \
+} while (0)
+
 int cdm_uapi_offline(struct cdm_ctx *ctx, int fd, uint64_t timeout_ms, bool keep,
 		     struct cdm_drain *drain)
 {
@@ -60,15 +69,10 @@ int cdm_uapi_offline(struct cdm_ctx *ctx, int fd, uint64_t timeout_ms, bool keep
 		.timeout_ms = timeout_ms,
 	};
 	int rc = ctx->ioctl(fd, CDM_OFFLINE, &arg);
-	uint64_t page = ctx->page_size;
 
 	if (rc && rc != -ETIMEDOUT && rc != -EINTR)
 		return rc;
-	drain->moved += arg.out_moved * page;
-	drain->left = arg.out_left * page;
-	drain->pinned = arg.out_pinned * page;
-	drain->busy = arg.out_busy * page;
-	drain->no_memory = arg.out_no_memory * page;
+	DRAIN_TAKE(drain, arg, ctx->page_size);
 	return rc;
 }
 
@@ -93,16 +97,11 @@ int cdm_uapi_set_isolation(struct cdm_ctx *ctx, int fd, int isolation, uint64_t 
 		.timeout_ms = timeout_ms,
 	};
 	int rc = ctx->ioctl(fd, CDM_SET_ISOLATION, &arg);
-	uint64_t page = ctx->page_size;
 
 	if (rc && rc != -ETIMEDOUT && rc != -EINTR)
 		return rc;
 	drain->length = arg.out_length;
-	drain->moved += arg.out_moved * page;
-	drain->left = arg.out_left * page;
-	drain->pinned = arg.out_pinned * page;
-	drain->busy = arg.out_busy * page;
-	drain->no_memory = arg.out_no_memory * page;
+	DRAIN_TAKE(drain, arg, ctx->page_size);
 	return rc;
 }
 
