@@ -26,6 +26,7 @@ from .verdict import KernelLog
 
 NO_VERDICT = 125
 BOOT_TIMEOUT = 180
+BOOT_TIMEOUT_BUILT = 600    # of kernels that look at everything they do
 CHANNELS = ("qmp", "control", "out", "err", "hw", "console")
 
 
@@ -154,7 +155,8 @@ class Guest:
 
     def follow(self, began):
         """Waits for the command; its exit status, or why there is none (a string)."""
-        if self.expect(BOOT_TIMEOUT) != ["ready"]:
+        limit = BOOT_TIMEOUT if self.kernel.packaged else BOOT_TIMEOUT_BUILT
+        if self.expect(limit) != ["ready"]:
             return "the guest did not come up"
         self.boot_seconds = time.monotonic() - began
         if self.options.verbose:
