@@ -5,12 +5,13 @@
 #include "cmd.h"
 #include "message.h"
 #include "options.h"
+#include "poison.h"
 #include "session.h"
 
 static struct {
 	const char *expander;
 	const char *region;
-	bool expanders, regions, levels, blocks, users, idle;
+	bool expanders, regions, levels, blocks, users, poison, idle;
 } opts;
 
 static const struct opt options[] = {
@@ -30,6 +31,8 @@ static const struct opt options[] = {
 	  opt_switch, &opts.blocks },
 	{ "users", 'U', NULL, "show the processes that have pages there",
 	  opt_switch, &opts.users },
+	{ "poison", 'P', NULL, "show the bad pages that are out of use for ever",
+	  opt_switch, &opts.poison },
 	{ NULL },
 };
 
@@ -314,6 +317,16 @@ static int add_region_users(struct table *table, struct cdm_region *r)
 	return 0;
 }
 
+static int add_region_poison(struct table *table, struct cdm_region *r)
+{
+	int rc = cdm_region_read_poison(r);
+
+	if (rc < 0)
+		return rc;
+	add_poison(table, r);
+	return 0;
+}
+
 static enum exit_code find_filter(struct cdm_ctx *ctx, struct filter *filter)
 {
 	struct cdm_region *region;
@@ -340,7 +353,7 @@ static enum exit_code find_filter(struct cdm_ctx *ctx, struct filter *filter)
 }
 
 /* What there is to show, in this order. */
-enum { EXPANDERS, REGIONS, LEVELS, BLOCKS, USERS, NR_TABLES };
+enum { EXPANDERS, REGIONS, LEVELS, BLOCKS, USERS, POISON, NR_TABLES };
 
 static enum exit_code collect(struct cdm_ctx *ctx, const struct filter *filter,
 			      struct table *tables)
@@ -362,6 +375,8 @@ static enum exit_code collect(struct cdm_ctx *ctx, const struct filter *filter,
 			rc = add_blocks(&tables[BLOCKS], r);
 		if (!rc && opts.users)
 			rc = add_region_users(&tables[USERS], r);
+		if (!rc && opts.poison)
+			rc = add_region_poison(&tables[POISON], r);
 		/* gone while we looked: the rest is still worth showing */
 		if (rc == -ENODEV)
 			rc = 0;
@@ -374,7 +389,7 @@ static enum exit_code collect(struct cdm_ctx *ctx, const struct filter *filter,
 static void choose_default(void)
 {
 	if (opts.expanders || opts.regions || opts.levels || opts.blocks ||
-	    opts.users)
+	    opts.users || opts.poison)
 		return;
 	opts.expanders = true;
 	opts.regions = true;
@@ -385,7 +400,7 @@ static size_t choose_tables(const struct table *tables, struct table *shown)
 {
 	const bool wanted[NR_TABLES] = {
 		opts.expanders, opts.regions, opts.levels, opts.blocks,
-		opts.users,
+		opts.users, opts.poison,
 	};
 	size_t n = 0;
 
@@ -403,6 +418,7 @@ static enum exit_code run(int argc, char **argv)
 		TABLE("levels", level_fields, struct level_row),
 		TABLE("blocks", block_fields, struct block_row),
 		TABLE("users", user_fields, struct user_row),
+		TABLE("poison", poison_fields, struct poison_row),
 	};
 	struct table shown[NR_TABLES];
 	struct filter filter = { NULL, NULL };
@@ -433,8 +449,8 @@ out:
 const struct verb verb_list = {
 	.name = "list",
 	.operands = "",
-	.summary = "Lists expanders, regions, levels, blocks and users",
-	.text = "Without -E, -R, -L, -B or -U: expanders, regions and levels. JSON is an array for\n"
+	.summary = "Lists expanders, regions, levels, blocks, users and bad pages",
+	.text = "Without -E, -R, -L, -B, -U or -P: expanders, regions and levels. JSON is an array for\n"
 		"one kind, and an object of arrays for several.\n",
 	.options = options,
 	.run = run,

@@ -231,7 +231,8 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  * @told_stuck: jiffies when user space was last told that nothing moves
  * @held_from: pfn at which the next pass begins to wait for pages that are held; a
  *	hint, written by the workers of a pass
- * @retired: pfns of bad pages, kept when their block loses its memory map
+ * @retired: bad pages by pfn, with when and how they became known (poison.c); kept
+ *	when their block loses its memory map
  * @progress: woken when pages come free or the region starts to leave
  */
 struct cdm_region {
@@ -441,7 +442,11 @@ bool cdm_pages_frozen(void);
 int cdm_memory_failure(struct dev_pagemap *pgmap, unsigned long pfn,
 		       unsigned long nr_pages, int mf_flags);
 
-void cdm_poison_note(struct cdm_region *region, unsigned long pfn);
+int cdm_poison_note(struct cdm_region *region, unsigned long pfn);
+unsigned int cdm_poison_list(struct cdm_region *region, u64 addr,
+			     struct cdm_bad_page *pages, unsigned int nr);
+int cdm_poison_retire(struct cdm_region *region,
+		      const struct cdm_retire *retire);
 
 /* sysfs.c */
 extern const struct attribute_group *cdm_region_groups[];

@@ -26,12 +26,17 @@ static_assert(sizeof(struct cdm_extent) == 24);
 static_assert(sizeof(struct cdm_blocks) == 32);
 static_assert(sizeof(struct cdm_set_isolation) == 80);
 static_assert(sizeof(struct cdm_block_info) == 48);
+static_assert(sizeof(struct cdm_bad_page) == 24);
+static_assert(sizeof(struct cdm_bad_pages) == 32);
+static_assert(sizeof(struct cdm_retire) == 32);
 static_assert(offsetof(struct cdm_online, length) == 16);
 static_assert(offsetof(struct cdm_offline, out_moved) == 16);
 static_assert(offsetof(struct cdm_migrate, addr) == 24);
 static_assert(offsetof(struct cdm_migrate, out_moved) == 48);
 static_assert(offsetof(struct cdm_residency, extents) == 32);
 static_assert(offsetof(struct cdm_blocks, out_total) == 24);
+static_assert(offsetof(struct cdm_bad_pages, addr) == 16);
+static_assert(offsetof(struct cdm_retire, addr) == 16);
 static_assert(offsetof(struct cdm_migrate, out_unmapped) -
 	      offsetof(struct cdm_migrate, out_moved) ==
 	      CDM_UNMAPPED * sizeof(u64));
@@ -51,6 +56,8 @@ union cdm_arg {
 	struct cdm_residency residency;
 	struct cdm_blocks blocks;
 	struct cdm_set_isolation set_isolation;
+	struct cdm_bad_pages bad_pages;
+	struct cdm_retire retire;
 };
 
 /**
@@ -324,6 +331,38 @@ static int call_blocks(struct cdm_region *region, struct file *file,
 	return 0;
 }
 
+static int call_bad_pages(struct cdm_region *region, struct file *file,
+			  union cdm_arg *arg)
+{
+	struct cdm_bad_pages *bad = &arg->bad_pages;
+	struct cdm_bad_page *pages;
+	int rc = 0;
+
+	if (!bad->nr_pages || bad->nr_pages > CDM_BAD_PAGES_MAX)
+		return -EINVAL;
+	pages = kvcalloc(bad->nr_pages, sizeof(*pages), GFP_KERNEL);
+	if (!pages)
+		return -ENOMEM;
+	bad->out_nr_pages = cdm_poison_list(region, bad->addr, pages,
+					    bad->nr_pages);
+	if (copy_to_user(u64_to_user_ptr(bad->pages), pages,
+			 bad->out_nr_pages * sizeof(*pages)))
+		rc = -EFAULT;
+	kvfree(pages);
+	return rc;
+}
+
+static int call_retire(struct cdm_region *region, struct file *file,
+		       union cdm_arg *arg)
+{
+	const struct cdm_retire *retire = &arg->retire;
+
+	if (retire->pad || retire->source > CDM_BAD_DEVICE ||
+	    !PAGE_ALIGNED(retire->addr) || retire->time > U32_MAX)
+		return -EINVAL;
+	return cdm_poison_retire(region, retire);
+}
+
 #define CALL(nr, type, known_flags, needs_cap, fn)			\
 	[_IOC_NR(nr)] = {						\
 		.size = sizeof(struct type),				\
@@ -333,12 +372,12 @@ static int call_blocks(struct cdm_region *region, struct file *file,
 		.handler = fn,						\
 	}
 
-#define UNHELD_CALL(nr, type, last, known_flags, fn)			\
+#define UNHELD_CALL(nr, type, last, known_flags, needs_cap, fn)		\
 	[_IOC_NR(nr)] = {						\
 		.size = sizeof(struct type),				\
 		.min_size = offsetofend(struct type, last),		\
 		.flags = known_flags,					\
-		.cap = -1,						\
+		.cap = needs_cap,					\
 		.unheld = true,						\
 		.handler = fn,						\
 	}
@@ -349,12 +388,15 @@ static const struct cdm_call calls[] = {
 	CALL(CDM_OFFLINE, cdm_offline, CDM_OFFLINE_KEEP | CDM_OFFLINE_CANCEL,
 	     CAP_SYS_ADMIN, call_offline),
 	UNHELD_CALL(CDM_MIGRATE, cdm_migrate, out_unmapped, CDM_MIGRATE_POPULATE |
-		    CDM_MIGRATE_SHARED | CDM_MIGRATE_DRY_RUN, call_migrate),
+		    CDM_MIGRATE_SHARED | CDM_MIGRATE_DRY_RUN, -1, call_migrate),
 	UNHELD_CALL(CDM_RESIDENCY, cdm_residency, pad, CDM_RESIDENCY_HUGE,
-		    call_residency),
-	UNHELD_CALL(CDM_BLOCKS, cdm_blocks, out_nr_blocks, 0, call_blocks),
+		    -1, call_residency),
+	UNHELD_CALL(CDM_BLOCKS, cdm_blocks, out_nr_blocks, 0, -1, call_blocks),
 	CALL(CDM_SET_ISOLATION, cdm_set_isolation, CDM_SET_ISOLATION_KEEP |
 	     CDM_SET_ISOLATION_CANCEL, CAP_SYS_ADMIN, call_set_isolation),
+	UNHELD_CALL(CDM_BAD_PAGES, cdm_bad_pages, pages, 0, CAP_SYS_ADMIN,
+		    call_bad_pages),
+	CALL(CDM_RETIRE, cdm_retire, 0, CAP_SYS_ADMIN, call_retire),
 };
 
 static int arg_read(const struct cdm_call *call, void __user *user,

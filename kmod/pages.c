@@ -246,6 +246,18 @@ bool cdm_page_retire(struct cdm_block *block, unsigned long pfn)
 	return was_free;
 }
 
+/* Bad pages of a block; those of system blocks are counted by census.c. */
+static unsigned long __block_retired(struct cdm_block *block)
+{
+	lockdep_assert_held(&block->lock);
+
+	if (block->used_bits)
+		return block->nr_retired;
+	if (block->role == CDM_ROLE_SYSTEM)
+		return 0;
+	return cdm_retired_in(block->region, block->start_pfn, block->nr_pages);
+}
+
 /**
  * cdm_usage_read() - sum up the blocks of a region
  * @region: the region
@@ -276,7 +288,7 @@ void cdm_usage_read(struct cdm_region *region, enum cdm_isolation level,
 		if (block->online)
 			usage->online += block->nr_pages;
 		usage->used += block->nr_used;
-		usage->retired += block->nr_retired;
+		usage->retired += __block_retired(block);
 		if (block->open)
 			usage->free += __block_free(block);
 		else if (block->used_bits)
@@ -284,7 +296,7 @@ void cdm_usage_read(struct cdm_region *region, enum cdm_isolation level,
 		else if (block->online && block->role == CDM_ROLE_IDLE)
 			usage->idle += block->nr_pages;
 		if (block->online && block->role == CDM_ROLE_IDLE)
-			idle += block->nr_pages - block->nr_retired -
+			idle += block->nr_pages - __block_retired(block) -
 				(region->memmap_on_block ? memmap : 0);
 		if (block->used_bits && !(block->pgmap.flags & PGMAP_ALTMAP_VALID))
 			usage->memmap_ram_bytes +=

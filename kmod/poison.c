@@ -5,6 +5,7 @@
 #include <linux/delay.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
+#include <linux/timekeeping.h>
 
 #include "cdm.h"
 #include "migrate.h"
@@ -22,19 +23,111 @@ static void retire_event(struct cdm_region *region, unsigned long pfn)
 	trace_cdm_page_retire(region->id, pfn);
 }
 
+/* When and how a page became known as bad, in a value of cdm_region.retired. */
+#define SOURCE_BITS	1
+
+static void *record_of(u64 time, enum cdm_bad_source source)
+{
+	return xa_mk_value((unsigned long)time << SOURCE_BITS | source);
+}
+
+static u64 record_time(const void *record)
+{
+	return xa_to_value(record) >> SOURCE_BITS;
+}
+
+static enum cdm_bad_source record_source(const void *record)
+{
+	return xa_to_value(record) & (BIT(SOURCE_BITS) - 1);
+}
+
+/* Return: 0, -EALREADY if it is known, -ENOMEM. */
+static int poison_note(struct cdm_region *region, unsigned long pfn, u64 time,
+		       enum cdm_bad_source source)
+{
+	int rc = xa_insert(&region->retired, pfn, record_of(time, source),
+			   GFP_KERNEL);
+
+	if (rc == -EBUSY)
+		return -EALREADY;
+	if (rc)
+		dev_warn(&region->dev,
+			 "no memory to remember bad page %#lx\n", pfn);
+	retire_event(region, pfn);
+	return rc;
+}
+
 /**
  * cdm_poison_note() - remember a bad page, and tell user space
  * @region: the region
  * @pfn: the page
  *
  * Context: may sleep.
+ * Return: 0, -EALREADY if it is known, or -ENOMEM.
  */
-void cdm_poison_note(struct cdm_region *region, unsigned long pfn)
+int cdm_poison_note(struct cdm_region *region, unsigned long pfn)
 {
-	if (xa_err(xa_store(&region->retired, pfn, xa_mk_value(1), GFP_KERNEL)))
-		dev_warn(&region->dev,
-			 "no memory to remember bad page %#lx\n", pfn);
-	retire_event(region, pfn);
+	return poison_note(region, pfn, ktime_get_real_seconds(), CDM_BAD_KERNEL);
+}
+
+/**
+ * cdm_poison_list() - the bad pages of a region
+ * @region: the region
+ * @addr: physical address from which on
+ * @pages: out, in the order of their addresses
+ * @nr: room in @pages
+ *
+ * Context: any.
+ * Return: how many were written.
+ */
+unsigned int cdm_poison_list(struct cdm_region *region, u64 addr,
+			     struct cdm_bad_page *pages, unsigned int nr)
+{
+	unsigned long pfn;
+	unsigned int i = 0;
+	void *record;
+
+	xa_for_each_start(&region->retired, pfn, record, PFN_UP(addr)) {
+		if (i == nr)
+			break;
+		pages[i++] = (struct cdm_bad_page){
+			.addr = PFN_PHYS(pfn),
+			.time = record_time(record),
+			.source = record_source(record),
+		};
+	}
+	return i;
+}
+
+/**
+ * cdm_poison_retire() - take a page out of use that user space knows to be bad
+ * @region: the region; the caller holds cdm_region.life for reading
+ * @retire: which, and what is known of it
+ *
+ * Context: may sleep; takes cdm_region.grow.
+ * Return: 0 or the errno that CDM_RETIRE documents.
+ */
+int cdm_poison_retire(struct cdm_region *region,
+		      const struct cdm_retire *retire)
+{
+	unsigned long pfn = PHYS_PFN(retire->addr);
+	struct cdm_block *block = cdm_block_of_pfn(pfn);
+	bool unused = true;
+	int rc;
+
+	if (!block || block->region != region)
+		return -ERANGE;
+	mutex_lock(&region->grow);
+	rc = poison_note(region, pfn, retire->time, retire->source);
+	if (!rc && block->role == CDM_ROLE_COHERENT)
+		unused = pfn < block->start_pfn + block->first ||
+			 cdm_page_retire(block, pfn);
+	else if (!rc && block->role == CDM_ROLE_SYSTEM)
+		unused = false;
+	mutex_unlock(&region->grow);
+	if (!unused)
+		memory_failure_queue(pfn, 0);
+	return rc;
 }
 
 static int retire_page(struct cdm_block *block, unsigned long pfn)

@@ -42,6 +42,11 @@ static const char *const severity_names[] = {
 	[CDM_SEVERITY_ERROR] = "error",
 };
 
+static const char *const bad_source_names[] = {
+	[CDM_BAD_KERNEL] = "kernel",
+	[CDM_BAD_DEVICE] = "device",
+};
+
 #define name_of(names, number)						\
 	((number) >= 0 && (size_t)(number) < ARRAY_SIZE(names) ?	\
 	 names[number] : "unknown")
@@ -74,6 +79,11 @@ const char *cdm_role_get_name(int role)
 const char *cdm_state_get_name(enum cdm_state state)
 {
 	return name_of(state_names, (int)state);
+}
+
+const char *cdm_bad_source_get_name(int source)
+{
+	return name_of(bad_source_names, source);
 }
 
 enum cdm_state cdm_state_from_name(const char *name)

@@ -70,6 +70,9 @@ static int drain_region(struct offline *offline, struct cdm_region *region)
 
 	if (rc)
 		return cdm_job_fail_stop(job, rc, "drain", region->name);
+	/* The region may be gone after this, and its list with it. */
+	if (region->retired)
+		cdm_region_sync_poison(region);
 	fd = cdm_region_open(region);
 	if (fd < 0)
 		return fd;

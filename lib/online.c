@@ -253,6 +253,8 @@ static int need_level(struct online *online)
 	rc = cdm_job_step(job, "online", job->region ? job->region->name : online->name);
 	if (rc || job->dry_run)
 		return rc;
+	/* What is bad from before is retired while nobody has it. */
+	cdm_region_sync_poison(job->region);
 	fd = cdm_region_open(job->region);
 	if (fd < 0)
 		return fd;

@@ -68,6 +68,8 @@ struct cdm_region {
 	struct cdm_level levels[CDM_ISOLATION_SHARED + 1];
 	struct cdm_block *blocks;
 	unsigned int nr_blocks;
+	struct cdm_poison *poison;
+	unsigned int nr_poison;
 };
 
 struct cdm_block {
@@ -82,6 +84,15 @@ struct cdm_block {
 	int isolation;
 	bool online;
 	bool draining;
+};
+
+struct cdm_poison {
+	struct cdm_region *region;
+	unsigned int index;
+	uint64_t addr;
+	uint64_t dpa;
+	uint64_t time;
+	int source;
 };
 
 struct cdm_expander {
@@ -221,5 +232,8 @@ int cdm_uapi_residency(struct cdm_ctx *ctx, int fd, const struct cdm_query *quer
 		       cdm_span_fn fn, void *data, uint64_t *next);
 /* All blocks; *blocks is for free(). Returns their number. */
 int cdm_uapi_blocks(struct cdm_ctx *ctx, int fd, struct cdm_block **blocks);
+/* All bad pages, addr, time and source set; *poison is for free(). */
+int cdm_uapi_bad_pages(struct cdm_ctx *ctx, int fd, struct cdm_poison **poison);
+int cdm_uapi_retire(struct cdm_ctx *ctx, int fd, const struct cdm_poison *poison);
 
 #endif /* _LIBCDM_PRIVATE_H */

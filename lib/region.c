@@ -121,6 +121,7 @@ struct cdm_region *cdm_region_unref(struct cdm_region *region)
 {
 	if (region && --region->refs == 0) {
 		free(region->blocks);
+		free(region->poison);
 		free(region);
 	}
 	return NULL;

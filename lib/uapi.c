@@ -35,6 +35,12 @@ static_assert(offsetof(struct cdm_residency, extents) == 32, "cdm_residency.exte
 static_assert(sizeof(struct cdm_block_info) == 48, "cdm_block_info");
 static_assert(sizeof(struct cdm_blocks) == 32, "cdm_blocks");
 static_assert(offsetof(struct cdm_blocks, blocks) == 16, "cdm_blocks.blocks");
+static_assert(sizeof(struct cdm_bad_page) == 24, "cdm_bad_page");
+static_assert(offsetof(struct cdm_bad_page, source) == 16, "cdm_bad_page.source");
+static_assert(sizeof(struct cdm_bad_pages) == 32, "cdm_bad_pages");
+static_assert(offsetof(struct cdm_bad_pages, pages) == 24, "cdm_bad_pages.pages");
+static_assert(sizeof(struct cdm_retire) == 32, "cdm_retire");
+static_assert(offsetof(struct cdm_retire, time) == 24, "cdm_retire.time");
 
 int cdm_uapi_online(struct cdm_ctx *ctx, int fd, int isolation, bool memmap_on_block,
 		    uint64_t length, uint64_t *out_length)
@@ -257,4 +263,71 @@ int cdm_uapi_blocks(struct cdm_ctx *ctx, int fd, struct cdm_block **blocks)
 		return rc;
 	}
 	return nr;
+}
+
+/* Adds up to CDM_BAD_PAGES_MAX pages from addr on; 1 when there may be more. */
+static int bad_pages_read(struct cdm_ctx *ctx, int fd, struct cdm_bad_page *pages,
+			  struct cdm_poison **poison, unsigned int *nr)
+{
+	struct cdm_bad_pages arg = {
+		.size = sizeof(arg),
+		.nr_pages = CDM_BAD_PAGES_MAX,
+		.addr = *nr ? (*poison)[*nr - 1].addr + ctx->page_size : 0,
+		.pages = (uintptr_t)pages,
+	};
+	struct cdm_poison *grown;
+	int rc = ctx->ioctl(fd, CDM_BAD_PAGES, &arg);
+
+	if (rc)
+		return rc;
+	if (!arg.out_nr_pages || arg.out_nr_pages > CDM_BAD_PAGES_MAX)
+		return 0;
+	grown = realloc(*poison, (*nr + arg.out_nr_pages) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	*poison = grown;
+	for (uint32_t i = 0; i < arg.out_nr_pages; i++) {
+		grown[*nr + i] = (struct cdm_poison) {
+			.index = *nr + i,
+			.addr = pages[i].addr,
+			.dpa = CDM_DPA_UNKNOWN,
+			.time = pages[i].time,
+			.source = pages[i].source,
+		};
+	}
+	*nr += arg.out_nr_pages;
+	return arg.out_nr_pages == CDM_BAD_PAGES_MAX;
+}
+
+int cdm_uapi_bad_pages(struct cdm_ctx *ctx, int fd, struct cdm_poison **poison)
+{
+	struct cdm_bad_page *pages = calloc(CDM_BAD_PAGES_MAX, sizeof(*pages));
+	unsigned int nr = 0;
+	int rc;
+
+	*poison = NULL;
+	if (!pages)
+		return -ENOMEM;
+	do {
+		rc = bad_pages_read(ctx, fd, pages, poison, &nr);
+	} while (rc > 0);
+	free(pages);
+	if (rc < 0) {
+		free(*poison);
+		*poison = NULL;
+		return rc;
+	}
+	return nr;
+}
+
+int cdm_uapi_retire(struct cdm_ctx *ctx, int fd, const struct cdm_poison *poison)
+{
+	struct cdm_retire arg = {
+		.size = sizeof(arg),
+		.source = poison->source,
+		.addr = poison->addr,
+		.time = poison->time,
+	};
+
+	return ctx->ioctl(fd, CDM_RETIRE, &arg);
 }

@@ -167,6 +167,53 @@ bool cdm_block_is_online(struct cdm_block *block);
 bool cdm_block_is_draining(struct cdm_block *block);
 
 /*
+ * --- bad pages --------------------------------------------------------------
+ */
+
+/** cdm_poison_get_dpa() of what is not the whole of one CXL memory device's. */
+#define CDM_DPA_UNKNOWN		UINT64_MAX
+
+/**
+ * cdm_region_read_poison() - read the list of bad pages, by CDM_BAD_PAGES
+ *
+ * Replaces what an earlier call read. Needs CAP_SYS_ADMIN.
+ *
+ * Returns: number of pages, -ENODEV, -EACCES, -EPERM, ... Since: 0.1
+ */
+int cdm_region_read_poison(struct cdm_region *region);
+struct cdm_poison *cdm_poison_get_first(struct cdm_region *region);
+struct cdm_poison *cdm_poison_get_next(struct cdm_poison *poison);
+
+#define cdm_poison_foreach(region, poison)				\
+	for (poison = cdm_poison_get_first(region); poison != NULL;	\
+	     poison = cdm_poison_get_next(poison))
+
+/** physical address of the page */
+uint64_t cdm_poison_get_addr(struct cdm_poison *poison);
+/** address within the memory device, or CDM_DPA_UNKNOWN */
+uint64_t cdm_poison_get_dpa(struct cdm_poison *poison);
+/** when it became known, in seconds since 1970 */
+uint64_t cdm_poison_get_time(struct cdm_poison *poison);
+/** how it became known: enum cdm_bad_source */
+int cdm_poison_get_source(struct cdm_poison *poison);
+/** Returns: "kernel", "device"; "unknown" for other numbers. */
+const char *cdm_bad_source_get_name(int source);
+
+/**
+ * cdm_region_sync_poison() - make all lists of bad pages the same
+ *
+ * What the region's list, the one in /var/lib/cdm and the memory device's own have
+ * of this device is retired in the region and remembered in /var/lib/cdm, by
+ * serial number and device address. Only for regions of one CXL memory device that
+ * has a serial number; nothing is done for others. cdm_job_online() does it before
+ * the region gets its level, cdm_job_offline() before it begins.
+ *
+ * Returns: number of pages that are new to the region, or a negative errno.
+ * Since: 0.1
+ */
+int cdm_region_sync_poison(struct cdm_region *region);
+
+/*
  * --- expanders: where regions come from --------------------------------------
  */
 

@@ -237,6 +237,29 @@ int region_offline(int fd, unsigned int flags, uint64_t timeout_ms,
 	return rc;
 }
 
+int region_bad_pages(int fd, struct cdm_bad_page *pages, unsigned int max)
+{
+	struct cdm_bad_pages bad = {
+		.size = sizeof(bad),
+		.nr_pages = max,
+		.pages = (uintptr_t)pages,
+	};
+
+	return ioctl(fd, CDM_BAD_PAGES, &bad) ? -errno : (int)bad.out_nr_pages;
+}
+
+int region_retire(int fd, uint64_t addr, unsigned int source, uint64_t time)
+{
+	struct cdm_retire retire = {
+		.size = sizeof(retire),
+		.source = source,
+		.addr = addr,
+		.time = time,
+	};
+
+	return ioctl(fd, CDM_RETIRE, &retire) ? -errno : 0;
+}
+
 /* Moving */
 
 /* The counts follow each other in the struct: as an array. */

@@ -59,6 +59,10 @@ int region_online_at(int fd, unsigned int isolation);	/* 0 or -errno */
 int region_offline(int fd, unsigned int flags, uint64_t timeout_ms,
 		   struct cdm_offline *result);	/* 0 or -errno */
 
+/* Bad pages: how many of the first MAX, or -errno; 0 or -errno. */
+int region_bad_pages(int fd, struct cdm_bad_page *pages, unsigned int max);
+int region_retire(int fd, uint64_t addr, unsigned int source, uint64_t time);
+
 /* Moving */
 
 /* One call; the counts are checked against out_next. 0 or -errno. */

@@ -81,7 +81,7 @@ wait_until()
 units_are_done()
 {
 	udevadm settle
-	! systemctl list-jobs --no-legend 'cdm-online@*' | grep -q .
+	! systemctl list-jobs --no-legend 'cdm-online@*' 'cdm-poison@*' | grep -q .
 }
 
 # settle: udev's units have looked at all that appeared

@@ -24,6 +24,7 @@ static int fd, id;
 static char *memory;		/* two pages, of which one is on the region */
 static struct cdm_extent extents[4];
 static struct cdm_block_info blocks[4];
+static struct cdm_bad_page bad_pages[4];
 
 /* Each call with arguments that it takes, where there are such. */
 union argument {
@@ -37,6 +38,8 @@ union argument {
 	struct cdm_residency residency;
 	struct cdm_blocks blocks;
 	struct cdm_set_isolation set_isolation;
+	struct cdm_bad_pages bad_pages;
+	struct cdm_retire retire;
 	char bytes[8192];
 };
 
@@ -56,6 +59,9 @@ static const struct call calls[] = {
 	{ "CDM_BLOCKS", CDM_BLOCKS, sizeof(struct cdm_blocks), 0, 0 },
 	{ "CDM_SET_ISOLATION", CDM_SET_ISOLATION,
 	  sizeof(struct cdm_set_isolation), 3, EALREADY },
+	{ "CDM_BAD_PAGES", CDM_BAD_PAGES, sizeof(struct cdm_bad_pages), 0, 0 },
+	/* Of a page that the region does not have. */
+	{ "CDM_RETIRE", CDM_RETIRE, sizeof(struct cdm_retire), 0, ERANGE },
 };
 
 static union argument good(const struct call *call)
@@ -91,6 +97,10 @@ static union argument good(const struct call *call)
 	case CDM_BLOCKS:
 		arg.blocks.blocks = (uintptr_t)blocks;
 		arg.blocks.nr_blocks = ARRAY_SIZE(blocks);
+		break;
+	case CDM_BAD_PAGES:
+		arg.bad_pages.pages = (uintptr_t)bad_pages;
+		arg.bad_pages.nr_pages = ARRAY_SIZE(bad_pages);
 		break;
 	}
 	return arg;
@@ -206,7 +216,7 @@ static void unknown_calls(void)
 	unsigned int number;
 
 	for (number = 0; number < 256; number++) {
-		if (number <= _IOC_NR(CDM_SET_ISOLATION))
+		if (number <= _IOC_NR(CDM_RETIRE))
 			continue;
 		check_errno("unknown number", ENOTTY,
 			    ioctl(fd, _IO(CDM_IOCTL_TYPE, number), &arg) ?
@@ -311,6 +321,42 @@ static void bad_blocks(void)
 	check_errno("blocks", EFAULT, try(&calls[4], &arg));
 }
 
+static void bad_poison(void)
+{
+	union argument arg = good(&calls[6]);
+	unsigned int i;
+
+	arg.bad_pages.nr_pages = 0;
+	check_errno("nr_pages", EINVAL, try(&calls[6], &arg));
+	arg.bad_pages.nr_pages = CDM_BAD_PAGES_MAX + 1;
+	check_errno("nr_pages", EINVAL, try(&calls[6], &arg));
+	arg = good(&calls[6]);
+	arg.bad_pages.addr = -1;
+	check_errno("the end of all addresses", 0, try(&calls[6], &arg));
+	check_equal("bad pages there", 0, arg.bad_pages.out_nr_pages);
+
+	for (i = 0; i < 64; i++) {
+		arg = good(&calls[7]);
+		arg.retire.addr = 1ULL << i & -PAGE;
+		if (frame_where(arg.retire.addr / PAGE) == CDM_WHERE_RAM)
+			check_errno("not of the region", ERANGE,
+				    try(&calls[7], &arg));
+	}
+	arg = good(&calls[7]);
+	arg.retire.addr = region_read(id, "resource") + 8;
+	check_errno("no whole page", EINVAL, try(&calls[7], &arg));
+	arg = good(&calls[7]);
+	arg.retire.source = CDM_BAD_DEVICE + 1;
+	check_errno("source", EINVAL, try(&calls[7], &arg));
+	arg = good(&calls[7]);
+	arg.retire.pad = 1;
+	check_errno("pad", EINVAL, try(&calls[7], &arg));
+	arg = good(&calls[7]);
+	arg.retire.time = -1;
+	check_errno("time", EINVAL, try(&calls[7], &arg));
+	check_equal("retired", 0, region_read(id, "retired"));
+}
+
 static void bad_online(void)
 {
 	union argument arg;
@@ -390,6 +436,7 @@ int main(void)
 	bad_migrate();
 	bad_residency();
 	bad_blocks();
+	bad_poison();
 	other_calls();
 	content_check("at the end", memory, 2 * PAGE, 1);
 	munmap(memory, 2 * PAGE);

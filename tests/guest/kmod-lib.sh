@@ -68,7 +68,8 @@ regions_down() {
 		expect "pages of ${path##*/} in use at the end" 0 "$(cat "$path/used")"
 	done
 	began=${EPOCHREALTIME/./}
-	timeout 30 modprobe -r cdm || fail "cdm cannot be unloaded"
+	# The unit that remembers bad pages may have it open.
+	timeout 30 modprobe -r --wait 5000 cdm || fail "cdm cannot be unloaded"
 	took=$(((${EPOCHREALTIME/./} - began) / 1000))
 	[ $took -lt 10000 ] || fail "unloading took $took ms"
 	[ ! -e /sys/module/cdm ] || fail "cdm is still there"

@@ -131,12 +131,16 @@ static void stranger(void)
 
 static void check_administration_closed(void)
 {
+	struct cdm_bad_page bad;
+
 	check_errno("CDM_ONLINE", EPERM, region_online(fd));
 	check_errno("CDM_OFFLINE", EPERM, region_offline(fd, 0, 100, NULL));
 	check_errno("CDM_OFFLINE, cancel", EPERM,
 		    region_offline(fd, CDM_OFFLINE_CANCEL, 0, NULL));
 	check_errno("CDM_OFFLINE, keep", EPERM,
 		    region_offline(fd, CDM_OFFLINE_KEEP, 100, NULL));
+	check_errno("CDM_BAD_PAGES", EPERM, region_bad_pages(fd, &bad, 1));
+	check_errno("CDM_RETIRE", EPERM, region_retire(fd, 0, 0, 0));
 	check_errno("CDM_MIGRATE_SHARED", EPERM, move_of(0, CDM_MIGRATE_SHARED));
 	region_check_state(id, "online");
 }

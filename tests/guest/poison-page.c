@@ -7,7 +7,8 @@
  *
  * A bad page on a region: who maps it gets SIGBUS at its address, nobody else
  * gets anything; it is retired, moved by nobody, never handed out again, also
- * not after offline and online; everything else goes on.
+ * not after offline and online; everything else goes on. The list of bad pages tells
+ * which and since when, and takes what somebody else knows.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cdmtest.h"
@@ -195,6 +197,49 @@ static void survives_offline(uint64_t frame)
 	check_never_again("after offline and online", frame);
 }
 
+/* The list says what happened, and a page is retired by being put on it. */
+static void listed(uint64_t frame)
+{
+	uint64_t unused, size = region_read(id, "size"),
+		 start = region_read(id, "resource");
+	struct cdm_bad_page pages[4];
+	char *addr;
+
+	check_equal("bad pages listed", 2, region_bad_pages(fd, pages, 4));
+	check(pages[0].addr == frame * PAGE || pages[1].addr == frame * PAGE,
+	      "frame %#llx is not listed", (unsigned long long)frame);
+	check_equal("source", CDM_BAD_KERNEL, pages[0].source);
+	check(pages[0].time <= time(NULL) && pages[0].time + 120 > time(NULL),
+	      "bad since %llu", (unsigned long long)pages[0].time);
+	check_errno("known", EALREADY,
+		    region_retire(fd, pages[0].addr, CDM_BAD_DEVICE, 1));
+	check_errno("before", ERANGE, region_retire(fd, start - PAGE, 0, 1));
+	check_errno("behind", ERANGE, region_retire(fd, start + size, 0, 1));
+
+	/* One that nobody has is out of use at once. */
+	unused = start + size - PAGE;
+	check_errno("a free page", 0,
+		    region_retire(fd, unused, CDM_BAD_DEVICE, 12345));
+	check_equal("bad pages listed", 3, region_bad_pages(fd, pages, 4));
+	check_equal("address", unused, pages[2].addr);
+	check_equal("source", CDM_BAD_DEVICE, pages[2].source);
+	check_equal("time", 12345, pages[2].time);
+	check_retired("a free page", 3);
+
+	/* One that somebody has is taken away soon. */
+	addr = map_pages(5);
+	check_errno("a page in use", 0,
+		    region_retire(fd, page_frame(0, addr + BAD * PAGE) * PAGE,
+				  CDM_BAD_KERNEL, 1));
+	for (int i = 0; i < 100 && region_used(id) != PAGES - 1; i++)
+		sleep_ms(50);
+	check_equal("used", PAGES - 1, region_used(id));
+	check_bus(addr + BAD * PAGE);
+	check_others("beside a page put on the list", addr, 5);
+	munmap(addr, LENGTH);
+	check_retired("a page in use", 4);
+}
+
 int main(void)
 {
 	struct sigaction action = { .sa_sigaction = on_bus,
@@ -211,11 +256,11 @@ int main(void)
 	check_never_again("at once", frame);
 	survives_offline(frame);
 	mapped_by_two();
+	listed(frame);
 	close(fd);
 	test_end();
-	/* Two pages were bad; the kernel goes on counting them. */
-	note("HardwareCorrupted: %llu kB, and %llu kB at the beginning",
-	     (unsigned long long)proc_kb("/proc/meminfo", "HardwareCorrupted"),
-	     (unsigned long long)before);
+	/* The kernel was told of three pages, and goes on counting them. */
+	check_equal("HardwareCorrupted", before + 3 * PAGE / 1024,
+		    proc_kb("/proc/meminfo", "HardwareCorrupted"));
 	return 0;
 }

@@ -375,6 +375,78 @@ struct cdm_set_isolation {
 /** End the change that this file has begun: bring the old levels back. */
 #define CDM_SET_ISOLATION_CANCEL	(1U << 1)
 
+/**
+ * enum cdm_bad_source - how a bad page became known
+ * @CDM_BAD_KERNEL: the kernel's handling of memory errors
+ * @CDM_BAD_DEVICE: the device's own list
+ */
+enum cdm_bad_source {
+	CDM_BAD_KERNEL = 0,
+	CDM_BAD_DEVICE = 1,
+};
+
+/**
+ * struct cdm_bad_page - a page that is out of use for ever
+ * @addr: physical address
+ * @time: when it became known, in seconds since 1970
+ * @source: enum cdm_bad_source
+ * @pad: zero
+ */
+struct cdm_bad_page {
+	__aligned_u64 addr;
+	__aligned_u64 time;
+	__u32 source;
+	__u32 pad;
+};
+
+/**
+ * struct cdm_bad_pages - CDM_BAD_PAGES: the bad pages of a region
+ * @size: sizeof(struct cdm_bad_pages)
+ * @flags: zero
+ * @nr_pages: room in @pages, 1 to CDM_BAD_PAGES_MAX
+ * @out_nr_pages: entries written, in the order of their addresses; less than
+ *	@nr_pages: there are no more
+ * @addr: physical address from which on
+ * @pages: pointer to an array of struct cdm_bad_page
+ *
+ * Needs CAP_SYS_ADMIN. The region knows them as long as it is bound, whatever its
+ * state; at the levels reserved and shared the kernel may have found some that
+ * nobody has looked for yet (attribute retired looks).
+ */
+struct cdm_bad_pages {
+	__u32 size;
+	__u32 flags;
+	__u32 nr_pages;
+	__u32 out_nr_pages;
+	__aligned_u64 addr;
+	__aligned_u64 pages;
+};
+
+#define CDM_BAD_PAGES_MAX		4096
+
+/**
+ * struct cdm_retire - CDM_RETIRE: take a page that is known to be bad out of use
+ * @size: sizeof(struct cdm_retire)
+ * @flags: zero
+ * @source: how that became known, enum cdm_bad_source
+ * @pad: zero
+ * @addr: physical address of the page
+ * @time: when it became known, in seconds since 1970
+ *
+ * Needs CAP_SYS_ADMIN. For what is known from before: by who keeps lists longer
+ * than the region is bound. Before the region is online no page has an owner yet; of
+ * one that has, the kernel takes the page away as of any that goes bad, soon after
+ * the call. EALREADY: it is known. ERANGE: it is not of the region.
+ */
+struct cdm_retire {
+	__u32 size;
+	__u32 flags;
+	__u32 source;
+	__u32 pad;
+	__aligned_u64 addr;
+	__aligned_u64 time;
+};
+
 #define CDM_IOCTL_TYPE			0xCD
 
 #define CDM_ONLINE		_IO(CDM_IOCTL_TYPE, 0x00)
@@ -383,6 +455,8 @@ struct cdm_set_isolation {
 #define CDM_RESIDENCY		_IO(CDM_IOCTL_TYPE, 0x03)
 #define CDM_BLOCKS		_IO(CDM_IOCTL_TYPE, 0x04)
 #define CDM_SET_ISOLATION	_IO(CDM_IOCTL_TYPE, 0x05)
+#define CDM_BAD_PAGES		_IO(CDM_IOCTL_TYPE, 0x06)
+#define CDM_RETIRE		_IO(CDM_IOCTL_TYPE, 0x07)
 
 /*
  * uevents of a region: ACTION=add and remove as for any device, and

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The list of bad memory that a CXL memory device keeps itself. The kernel tells it
+ * by trace events alone, when asked to: one for each entry.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "poison.h"
+
+#define INSTANCES	"/sys/kernel/tracing/instances"
+
+/* "... cxl_poison: memdev=mem0 ... dpa=0x8000000 dpa_length=0x40 ..." */
+static int add_line(struct cdm_ctx *ctx, const char *line, const char *memdev,
+		    struct cdm_bad_list *list)
+{
+	const char *name = strstr(line, "memdev="), *dpa = strstr(line, " dpa="),
+		   *length = strstr(line, " dpa_length=");
+	size_t end = strlen(memdev);
+	uint64_t from, bytes;
+	int rc, nr = 0;
+
+	if (!name || !dpa || !length || strncmp(name + 7, memdev, end) ||
+	    name[7 + end] != ' ')
+		return 0;
+	from = strtoull(dpa + 5, NULL, 0);
+	bytes = strtoull(length + 12, NULL, 0);
+	for (uint64_t page = from & -ctx->page_size; page < from + bytes;
+	     page += ctx->page_size) {
+		const struct cdm_bad bad = { page, time(NULL), CDM_BAD_DEVICE };
+
+		rc = cdm_bad_list_add(list, &bad);
+		if (rc < 0)
+			return rc;
+		nr += rc;
+	}
+	return nr;
+}
+
+static int read_trace(struct cdm_ctx *ctx, const char *instance, const char *memdev,
+		      struct cdm_bad_list *list)
+{
+	char *text, *line, *rest;
+	int rc, nr = 0;
+
+	rc = cdm_write_file(ctx, "1", INSTANCES "/%s/events/cxl/cxl_poison/enable", instance);
+	if (rc >= 0)
+		rc = cdm_write_file(ctx, "1", "/sys/bus/cxl/devices/%s/trigger_poison_list",
+				    memdev);
+	if (rc >= 0)
+		rc = cdm_read_text(ctx, &text, INSTANCES "/%s/trace", instance);
+	if (rc < 0)
+		return rc;
+	for (line = strtok_r(text, "\n", &rest); line && rc >= 0;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		rc = add_line(ctx, line, memdev, list);
+		nr += MAX(rc, 0);
+	}
+	free(text);
+	return rc < 0 ? rc : nr;
+}
+
+int cdm_poison_device_read(struct cdm_ctx *ctx, const char *memdev, struct cdm_bad_list *list)
+{
+	char instance[CDM_NAME_MAX], path[PATH_MAX];
+	int rc;
+
+	/* A device without such a list has no such attribute. */
+	if (!cdm_exists(ctx, "/sys/bus/cxl/devices/%s/trigger_poison_list", memdev))
+		return 0;
+	snprintf(instance, sizeof(instance), "cdm-%d", getpid());
+	if (cdm_path(ctx, path, INSTANCES "/%s", instance) < 0)
+		return -ENAMETOOLONG;
+	if (mkdir(path, 0700))
+		return -errno;
+	rc = read_trace(ctx, instance, memdev, list);
+	rmdir(path);
+	return rc;
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Lists of bad pages are joined, and remembered by device address. */
+#include <errno.h>
+#include <string.h>
+
+#include "test.h"
+
+#define START	(1ULL << 32)		/* of the fake region cdm0 */
+#define SIZE	(1ULL << 30)
+#define DPA	(256ULL << 20)		/* where it begins in the memory device */
+#define SERIAL	0x1234
+#define STORE	"/var/lib/cdm/poison/0x1234"
+
+/* The kernel's list. */
+static struct cdm_bad_page kernel[8];
+static unsigned int nr_kernel;
+
+static int model_retire(const struct cdm_retire *retire)
+{
+	unsigned int at = nr_kernel;
+
+	if (retire->addr < START || retire->addr >= START + SIZE)
+		return -ERANGE;
+	for (unsigned int i = 0; i < nr_kernel; i++)
+		if (kernel[i].addr == retire->addr)
+			return -EALREADY;
+	assert_in_range(nr_kernel, 0, ARRAY_SIZE(kernel) - 1);
+	for (; at && kernel[at - 1].addr > retire->addr; at--)
+		kernel[at] = kernel[at - 1];
+	kernel[at] = (struct cdm_bad_page) {
+		.addr = retire->addr,
+		.time = retire->time,
+		.source = retire->source,
+	};
+	nr_kernel++;
+	return 0;
+}
+
+static int model_ioctl(int fd, unsigned long request, void *arg)
+{
+	struct cdm_bad_pages *pages = arg;
+
+	(void)fd;
+	if (request == CDM_RETIRE)
+		return model_retire(arg);
+	assert_int_equal(request, CDM_BAD_PAGES);
+	assert_int_equal(pages->addr, 0);
+	memcpy((void *)(uintptr_t)pages->pages, kernel, nr_kernel * sizeof(kernel[0]));
+	pages->out_nr_pages = nr_kernel;
+	return 0;
+}
+
+static int set_up(void **state)
+{
+	static struct fake fake;
+
+	nr_kernel = 0;
+	fake_set_up(&fake);
+	fake.ctx->ioctl = model_ioctl;
+	fake_dax(&fake, "dax0.0", SIZE, "cdm", "region0");
+	fake_memdev(&fake, 0, SERIAL, 4 * SIZE, "region0");
+	fake_region(&fake, 0, "dax0.0", "held", "none", SIZE, 0);
+	fake_write(&fake, "/sys/bus/cxl/devices/region0/interleave_ways", "1\n");
+	fake_write(&fake, "/sys/bus/cxl/devices/region0/target0", "decoder5.0\n");
+	fake_write(&fake, "/sys/bus/cxl/devices/region0/resource", "0x%llx\n", START);
+	fake_write(&fake, "/sys/bus/cxl/devices/region0/size", "0x%llx\n", SIZE);
+	fake_write(&fake, "/sys/bus/cxl/devices/decoder5.0/dpa_resource", "0x%llx\n", DPA);
+	/* so that the folders on the way are there */
+	fake_write(&fake, "/var/lib/x", "%s", "");
+	*state = &fake;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	fake_tear_down(*state);
+	return 0;
+}
+
+static struct cdm_region *region_of(struct fake *fake)
+{
+	struct cdm_region *region = cdm_region_find(fake->ctx, "cdm0");
+
+	assert_non_null(region);
+	return region;
+}
+
+static void assert_store(struct fake *fake, const char *wanted)
+{
+	char text[256];
+
+	assert_true(cdm_read_file(fake->ctx, text, sizeof(text), STORE) >= 0);
+	assert_string_equal(text, wanted);
+}
+
+static void kernel_finds(uint64_t addr)
+{
+	const struct cdm_retire retire = { .addr = addr, .time = 77 };
+
+	assert_int_equal(model_retire(&retire), 0);
+}
+
+static void test_nothing_is_bad(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_int_equal(cdm_region_sync_poison(region_of(fake)), 0);
+	assert_false(cdm_exists(fake->ctx, STORE));
+	assert_int_equal(cdm_region_read_poison(region_of(fake)), 0);
+	assert_null(cdm_poison_get_first(region_of(fake)));
+}
+
+static void test_remembers(void **state)
+{
+	struct fake *fake = *state;
+
+	kernel_finds(START + 0x3000);
+	assert_int_equal(cdm_region_sync_poison(region_of(fake)), 0);
+	assert_store(fake, "0x10003000 77 kernel");
+	kernel_finds(START + 0x1000);
+	assert_int_equal(cdm_region_sync_poison(region_of(fake)), 0);
+	assert_store(fake, "0x10001000 77 kernel\n0x10003000 77 kernel");
+}
+
+static void test_retires_what_is_remembered(void **state)
+{
+	struct fake *fake = *state;
+	struct cdm_poison *poison;
+
+	/* One of another region of the device, one that is no line, two of this one. */
+	fake_write(fake, STORE, "0x1000 5 kernel\nnonsense\n0x10002000 6 device\n"
+				"0x10001000 7 kernel\n");
+	assert_int_equal(cdm_region_sync_poison(region_of(fake)), 2);
+	assert_int_equal(nr_kernel, 2);
+	assert_int_equal(kernel[0].addr, START + 0x1000);
+	assert_int_equal(kernel[0].time, 7);
+	assert_int_equal(kernel[0].source, CDM_BAD_KERNEL);
+	assert_int_equal(kernel[1].addr, START + 0x2000);
+	assert_int_equal(kernel[1].source, CDM_BAD_DEVICE);
+	assert_int_equal(cdm_region_sync_poison(region_of(fake)), 0);
+	/* Nothing new: left as it was. */
+	assert_store(fake, "0x1000 5 kernel\nnonsense\n0x10002000 6 device\n"
+			   "0x10001000 7 kernel");
+
+	assert_int_equal(cdm_region_read_poison(region_of(fake)), 2);
+	poison = cdm_poison_get_next(cdm_poison_get_first(region_of(fake)));
+	assert_int_equal(cdm_poison_get_addr(poison), START + 0x2000);
+	assert_int_equal(cdm_poison_get_dpa(poison), DPA + 0x2000);
+	assert_int_equal(cdm_poison_get_time(poison), 6);
+	assert_string_equal(cdm_bad_source_get_name(cdm_poison_get_source(poison)), "device");
+	assert_null(cdm_poison_get_next(poison));
+}
+
+/* What others of the device had is kept when something is added. */
+static void test_keeps_what_it_adds_to(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_write(fake, STORE, "0x1000 5 device\n");
+	kernel_finds(START);
+	assert_int_equal(cdm_region_sync_poison(region_of(fake)), 0);
+	assert_store(fake, "0x1000 5 device\n0x10000000 77 kernel");
+	assert_int_equal(nr_kernel, 1);
+}
+
+static void test_interleaved_is_left_alone(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_write(fake, "/sys/bus/cxl/devices/region0/interleave_ways", "2\n");
+	fake_write(fake, STORE, "0x10001000 5 device\n");
+	kernel_finds(START);
+	assert_int_equal(cdm_region_sync_poison(region_of(fake)), 0);
+	assert_store(fake, "0x10001000 5 device");
+	assert_int_equal(cdm_region_read_poison(region_of(fake)), 1);
+	assert_true(cdm_poison_get_dpa(cdm_poison_get_first(region_of(fake))) ==
+		    CDM_DPA_UNKNOWN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_nothing_is_bad, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_remembers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_retires_what_is_remembered, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_keeps_what_it_adds_to, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_interleaved_is_left_alone, set_up,
+						tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
