@@ -30,8 +30,8 @@ static int add_line(struct cdm_ctx *ctx, const char *line, const char *memdev,
 		return 0;
 	from = strtoull(dpa + 5, NULL, 0);
 	bytes = strtoull(length + 12, NULL, 0);
-	for (uint64_t page = from & -ctx->page_size; page < from + bytes;
-	     page += ctx->page_size) {
+	for (uint64_t page = from & -ctx->page_size;
+	     page < from + bytes && list->nr < CDM_BAD_LIST_MAX; page += ctx->page_size) {
 		const struct cdm_bad bad = { page, time(NULL), CDM_BAD_DEVICE };
 
 		rc = cdm_bad_list_add(list, &bad);

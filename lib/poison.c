@@ -115,7 +115,7 @@ int cdm_bad_list_add(struct cdm_bad_list *list, const struct cdm_bad *bad)
 
 	while (at && list->bad[at - 1].dpa > bad->dpa)
 		at--;
-	if (at && list->bad[at - 1].dpa == bad->dpa)
+	if (list->nr == CDM_BAD_LIST_MAX || (at && list->bad[at - 1].dpa == bad->dpa))
 		return 0;
 	grown = realloc(list->bad, (list->nr + 1) * sizeof(*grown));
 	if (!grown)

@@ -12,6 +12,9 @@ struct cdm_bad {
 	int source;
 };
 
+/* A device with more bad pages wants to be replaced; what comes after is left out. */
+#define CDM_BAD_LIST_MAX	65536
+
 /* Bad pages of one memory device, in the order of their addresses. */
 struct cdm_bad_list {
 	struct cdm_bad *bad;
