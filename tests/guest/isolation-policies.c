@@ -4,6 +4,7 @@
  * vm: --expander 512M
  * timeout: 60
  * quick: yes
+ * fresh: yes
  *
  * Asking the kernel, and not cdm, for memory of the expander's node: by
  * move_pages(2), mbind(2), set_mempolicy(2), migrate_pages(2), cpusets and the
