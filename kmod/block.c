@@ -387,9 +387,7 @@ void cdm_block_info(struct cdm_block *block, struct cdm_block_info *info)
 		info->total = block->nr_pages - block->first - block->nr_retired;
 	}
 	info->used = block->nr_used;
-	info->retired = block->used_bits ? block->nr_retired :
-			cdm_retired_in(block->region, block->start_pfn,
-				       block->nr_pages);
+	info->retired = __cdm_block_retired(block);
 	spin_unlock_irqrestore(&block->lock, flags);
 	if (info->role == CDM_ROLE_SYSTEM)
 		cdm_system_info(block, info);

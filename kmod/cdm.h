@@ -435,6 +435,7 @@ void cdm_usage_read(struct cdm_region *region, enum cdm_isolation level,
 		    struct cdm_usage *usage);
 unsigned long cdm_pages_used(struct cdm_region *region);
 void cdm_block_open(struct cdm_block *block, bool open);
+unsigned long __cdm_block_retired(struct cdm_block *block);
 void cdm_pages_freeze(bool freeze);
 bool cdm_pages_frozen(void);
 

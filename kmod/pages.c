@@ -246,8 +246,14 @@ bool cdm_page_retire(struct cdm_block *block, unsigned long pfn)
 	return was_free;
 }
 
-/* Bad pages of a block; those of system blocks are counted by census.c. */
-static unsigned long __block_retired(struct cdm_block *block)
+/**
+ * __cdm_block_retired() - count the bad pages of a block
+ * @block: the block
+ *
+ * Context: any; the caller holds cdm_block.lock.
+ * Return: the pages; 0 for system blocks, whose pages census.c counts.
+ */
+unsigned long __cdm_block_retired(struct cdm_block *block)
 {
 	lockdep_assert_held(&block->lock);
 
@@ -288,7 +294,7 @@ void cdm_usage_read(struct cdm_region *region, enum cdm_isolation level,
 		if (block->online)
 			usage->online += block->nr_pages;
 		usage->used += block->nr_used;
-		usage->retired += __block_retired(block);
+		usage->retired += __cdm_block_retired(block);
 		if (block->open)
 			usage->free += __block_free(block);
 		else if (block->used_bits)
@@ -296,7 +302,7 @@ void cdm_usage_read(struct cdm_region *region, enum cdm_isolation level,
 		else if (block->online && block->role == CDM_ROLE_IDLE)
 			usage->idle += block->nr_pages;
 		if (block->online && block->role == CDM_ROLE_IDLE)
-			idle += block->nr_pages - __block_retired(block) -
+			idle += block->nr_pages - __cdm_block_retired(block) -
 				(region->memmap_on_block ? memmap : 0);
 		if (block->used_bits && !(block->pgmap.flags & PGMAP_ALTMAP_VALID))
 			usage->memmap_ram_bytes +=
