@@ -35,8 +35,6 @@
 #define PATIENCE_MS		50
 #define IMPATIENT_AFTER_MS	10000
 #define IMPATIENT_PASSES	16
-#define STUCK_AFTER_MS		1000
-#define STUCK_AGAIN_MS		30000
 #define LRU_DRAIN_AFTER		3		/* passes that moved nothing */
 
 /* How long the kernel may try to take one block offline before others get a try. */
@@ -188,9 +186,10 @@ static void run_evict(struct cdm_drain *drain, unsigned long pfn,
 		if (run)
 			cdm_evict_pfns(pfn + i - run, run, to, batch, counts);
 		run = 0;
-		if (can_go)
-			done = run_evict_held(drain, pfn + i, nr - i, to, batch,
-					      counts);
+		if (!can_go)
+			continue;
+		done = run_evict_held(drain, pfn + i, nr - i, to, batch, counts);
+		counts[CDM_BUSY] += !done;
 	}
 }
 
@@ -246,70 +245,6 @@ static bool drain_step(struct cdm_job *job, struct cdm_batch *batch)
 	return true;
 }
 
-/* Pages in use keep their memory map, and only the drainer takes it away. */
-static u64 run_count_pinned(unsigned long pfn, unsigned long nr)
-{
-	u64 pinned = 0;
-
-	for (; nr--; pfn++) {
-		struct page *page = pfn_to_page(pfn);
-
-		pinned += page_ref_count(page) &&
-			  cdm_folio_is_pinned(page_folio(page));
-	}
-	return pinned;
-}
-
-static void stuck_count_block(struct cdm_block *block, struct cdm_stuck *stuck)
-{
-	unsigned long bit = block->first, nr, start;
-
-	do {
-		nr = 0;
-		spin_lock_irq(&block->lock);
-		if (block->nr_used)
-			nr = cdm_bits_next_run(block->used_bits, block->nr_pages,
-					       bit, CDM_WINDOW_PAGES, &start);
-		spin_unlock_irq(&block->lock);
-		if (nr)
-			stuck->pinned += run_count_pinned(block->start_pfn +
-							  start, nr);
-		bit = start + nr;
-		cond_resched();
-	} while (nr);
-}
-
-/**
- * cdm_stuck_count() - what a drain has left
- * @region: the region
- * @only: one block of it, or NULL for all
- * @stuck: out
- *
- * Context: may sleep.
- */
-void cdm_stuck_count(struct cdm_region *region, struct cdm_block *only,
-		     struct cdm_stuck *stuck)
-{
-	struct cdm_usage usage = {};
-	unsigned int i;
-
-	memset(stuck, 0, sizeof(*stuck));
-	for (i = 0; i < region->nr_blocks; i++) {
-		struct cdm_block *block = &region->blocks[i];
-
-		if (only && only != block)
-			continue;
-		stuck_count_block(block, stuck);
-		stuck->left += READ_ONCE(block->nr_used);
-		if (READ_ONCE(block->role) == CDM_ROLE_SYSTEM)
-			cdm_system_usage(block, &usage);
-	}
-	stuck->left += usage.used;
-	stuck->pinned += usage.pinned;
-	stuck->pinned = min(stuck->pinned, stuck->left);
-	stuck->busy = stuck->left - stuck->pinned;
-}
-
 static long lru_drain_this_cpu(void *unused)
 {
 	cdm_lru_drain_this_cpu();
@@ -347,12 +282,13 @@ static unsigned long pages_left(struct cdm_region *region,
 
 /*
  * One pass over all pages. One that waits has the same time for all that is held,
- * and the next begins with what this one did not come to.
+ * and the next begins with what this one did not come to. One that came too late
+ * to do anything leaves what the last one found in @drained.
  * Return: pages moved, or a negative errno.
  */
 static long drain_pass(struct cdm_region *region,
 		       const struct cdm_limits *limits, bool system, bool waits,
-		       u64 *no_memory)
+		       struct cdm_drained *drained)
 {
 	struct cdm_drain drain = {
 		.job.step = drain_step,
@@ -363,6 +299,8 @@ static long drain_pass(struct cdm_region *region,
 		.limits = limits,
 		.system = system,
 	};
+	u64 no_memory;
+	long moved;
 	int rc;
 
 	if (waits)
@@ -372,52 +310,17 @@ static long drain_pass(struct cdm_region *region,
 			 limits->interruptible);
 	if (ktime_before(ktime_get(), drain.patience))
 		region->held_from = 0;
-	*no_memory = drain.counts[CDM_NO_SPACE];
-	if (drain.no_room)
-		*no_memory = pages_left(region, limits);
-	trace_cdm_drain_pass(region->id, drain.counts[CDM_MOVED],
-			     pages_left(region, limits), *no_memory);
-	return rc ?: (long)drain.counts[CDM_MOVED];
-}
-
-static void stuck_event(struct cdm_region *region, const struct cdm_stuck *stuck,
-			u64 no_memory)
-{
-	char left[32], pinned[32], no_mem[40];
-
-	snprintf(left, sizeof(left), "CDM_LEFT=%llu", stuck->left);
-	snprintf(pinned, sizeof(pinned), "CDM_PINNED=%llu", stuck->pinned);
-	snprintf(no_mem, sizeof(no_mem), "CDM_NO_MEMORY=%llu", no_memory);
-	cdm_region_event(region, CDM_EVENT_STUCK, left, pinned, no_mem, NULL);
-	dev_notice(&region->dev,
-		   "drain waits: %llu pages left, %llu pinned, %llu without room in RAM\n",
-		   stuck->left, stuck->pinned, no_memory);
-}
-
-static void progress_note(struct cdm_region *region)
-{
-	region->still_since = jiffies;
-	region->told_stuck = 0;
-}
-
-/* Nothing moves: after a second say so, and now and then again. */
-static void stuck_tell(struct cdm_region *region,
-		       const struct cdm_limits *limits, u64 no_memory)
-{
-	struct cdm_stuck stuck;
-
-	if (time_before(jiffies, region->still_since +
-				 msecs_to_jiffies(STUCK_AFTER_MS)))
-		return;
-	if (region->told_stuck &&
-	    time_before(jiffies, region->told_stuck +
-				 msecs_to_jiffies(STUCK_AGAIN_MS)))
-		return;
-	cdm_stuck_count(region, limits->only, &stuck);
-	if (!stuck.left)
-		return;
-	stuck_event(region, &stuck, no_memory);
-	region->told_stuck = jiffies ?: 1;
+	moved = drain.counts[CDM_MOVED];
+	no_memory = drain.no_room ? pages_left(region, limits) :
+				    drain.counts[CDM_NO_SPACE];
+	trace_cdm_drain_pass(region->id, moved, pages_left(region, limits),
+			     no_memory);
+	if (moved || no_memory || drain.counts[CDM_BUSY]) {
+		drained->moved += moved;
+		drained->no_memory = no_memory;
+		drained->busy = drain.counts[CDM_BUSY];
+	}
+	return rc ?: moved;
 }
 
 /**
@@ -461,10 +364,10 @@ static bool pass_waits(const struct cdm_region *region, unsigned int idle_passes
 static void block_wait(struct cdm_region *region, struct cdm_block *block)
 {
 	const struct cdm_limits limits = { .only = block };
-	u64 no_memory;
+	struct cdm_drained drained = {};
 
 	if (block->isolation == CDM_ISOLATION_RESERVED && block_is_held(block))
-		drain_pass(region, &limits, true, true, &no_memory);
+		drain_pass(region, &limits, true, true, &drained);
 }
 
 /* Try each system block for at most @limit jiffies. Return: how many are left. */
@@ -574,8 +477,8 @@ static u64 system_used(struct cdm_region *region,
  * returns with an error. Return: as cdm_drain_until().
  */
 static int system_drain(struct cdm_region *region,
-			const struct cdm_limits *limits, u64 *moved,
-			u64 *no_memory)
+			const struct cdm_limits *limits,
+			struct cdm_drained *drained)
 {
 	const unsigned long pause = msecs_to_jiffies(PAUSE_MAX_MS) ?: 1;
 	u64 before, now;
@@ -591,11 +494,10 @@ static int system_drain(struct cdm_region *region,
 	 */
 	if (!region->offliner) {
 		do {
-			got = drain_pass(region, limits, true, false, no_memory);
+			got = drain_pass(region, limits, true, false, drained);
 		} while (cdm_lost_wait(region));
 		if (got < 0 && got != -ENOMEM)
 			return got;
-		*moved += max(got, 0L);
 	}
 	before = system_used(region, limits);
 	rc = offliner_start(region, limits->only);
@@ -610,14 +512,15 @@ static int system_drain(struct cdm_region *region,
 		if (!rc && limits->interruptible && READ_ONCE(region->leaving))
 			rc = -ENODEV;
 		now = system_used(region, limits);
-		*no_memory = ram_has_room() ? 0 : now;
-		if (*no_memory)
+		drained->no_memory = ram_has_room() ? 0 : now;
+		drained->busy = now < before ? 0 : now;
+		if (drained->no_memory)
 			send_sig(SIGTERM, region->offliner, 1);
 		if (now < before) {
-			*moved += before - now;
-			progress_note(region);
+			drained->moved += before - now;
+			cdm_stuck_reset(region);
 		} else {
-			stuck_tell(region, limits, *no_memory);
+			cdm_stuck_tell(region, limits->only, drained->no_memory);
 		}
 		before = now;
 		if (!rc && limits->has_deadline &&
@@ -633,8 +536,7 @@ static int system_drain(struct cdm_region *region,
  * cdm_drain_until() - move pages out, pass after pass, until none is left
  * @region: the region
  * @limits: which pages, and what ends this
- * @moved: pages moved are added
- * @no_memory: out: pages that found no room at the last try
+ * @drained: what came of it; @moved is added to
  *
  * System blocks are idle afterwards; with an error the work on them goes on until
  * cdm_drain_stop().
@@ -644,34 +546,29 @@ static int system_drain(struct cdm_region *region,
  * begins to leave, both only if interruptible.
  */
 int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
-		    u64 *moved, u64 *no_memory)
+		    struct cdm_drained *drained)
 {
 	unsigned int pause_ms = PAUSE_MIN_MS, idle_passes = 0;
 	unsigned long pause;
-	u64 missed = 0;
 	long got;
 
 	while (pages_left(region, limits)) {
 		if (limits->interruptible && READ_ONCE(region->leaving))
 			return -ENODEV;
 		got = drain_pass(region, limits, false,
-				 pass_waits(region, idle_passes), &missed);
+				 pass_waits(region, idle_passes), drained);
 		if (got < 0 && got != -ENOMEM)
 			return got;
-		/* A pass that came too late to do anything says nothing. */
-		if (got > 0 || missed)
-			*no_memory = missed;
 		if (got > 0) {
-			*moved += got;
 			pause_ms = PAUSE_MIN_MS;
 			idle_passes = !!idle_passes;
-			progress_note(region);
+			cdm_stuck_reset(region);
 		} else {
 			/* Batches are emptied once it seems to be for that. */
 			if (++idle_passes == LRU_DRAIN_AFTER)
 				cdm_lru_drain_all();
 			pause_ms = min(2 * pause_ms, PAUSE_MAX_MS);
-			stuck_tell(region, limits, *no_memory);
+			cdm_stuck_tell(region, limits->only, drained->no_memory);
 		}
 		if (!pages_left(region, limits))
 			break;
@@ -688,8 +585,9 @@ int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 				READ_ONCE(region->leaving), pause) < 0)
 			return -EINTR;
 	}
-	*no_memory = 0;
-	return system_drain(region, limits, moved, no_memory);
+	drained->no_memory = 0;
+	drained->busy = 0;
+	return system_drain(region, limits, drained);
 }
 
 static void drain_begin(struct cdm_region *region, struct file *file)
@@ -700,7 +598,7 @@ static void drain_begin(struct cdm_region *region, struct file *file)
 		return;
 	cdm_region_set_state(region, CDM_DRAINING);
 	WRITE_ONCE(region->drainer, file);
-	progress_note(region);
+	cdm_stuck_reset(region);
 	cdm_region_event(region, CDM_EVENT_DRAIN, NULL);
 }
 
@@ -716,14 +614,14 @@ static void drain_begin(struct cdm_region *region, struct file *file)
 void cdm_region_evacuate(struct cdm_region *region)
 {
 	const struct cdm_limits none = {};
-	u64 moved = 0, no_memory = 0;
+	struct cdm_drained drained = {};
 
 	lockdep_assert_held(&region->admin);
 
 	if (region->state != CDM_HELD)
 		drain_begin(region, NULL);
 	cdm_lose_if_absent(region);
-	cdm_drain_until(region, &none, &moved, &no_memory);
+	cdm_drain_until(region, &none, &drained);
 }
 
 static void drain_give_up(struct cdm_region *region)
@@ -748,6 +646,7 @@ static int offline_locked(struct cdm_region *region, struct file *file,
 			    msecs_to_jiffies(min_t(u64, timeout_ms, INT_MAX)),
 		.interruptible = true,
 	};
+	struct cdm_drained drained = {};
 	struct cdm_stuck stuck;
 	int rc;
 
@@ -758,8 +657,8 @@ static int offline_locked(struct cdm_region *region, struct file *file,
 	if (region->state == CDM_DRAINING && region->drainer != file)
 		return -EBUSY;
 	drain_begin(region, file);
-	rc = cdm_drain_until(region, &limits, &result->out_moved,
-			 &result->out_no_memory);
+	rc = cdm_drain_until(region, &limits, &drained);
+	result->out_moved = drained.moved;
 	if (!rc) {
 		cdm_region_hold(region);
 		cdm_region_set_state(region, CDM_HELD);
@@ -770,7 +669,8 @@ static int offline_locked(struct cdm_region *region, struct file *file,
 	cdm_stuck_count(region, NULL, &stuck);
 	result->out_left = stuck.left;
 	result->out_pinned = stuck.pinned;
-	result->out_busy = stuck.busy - min(stuck.busy, result->out_no_memory);
+	result->out_no_memory = min(drained.no_memory, stuck.left);
+	result->out_busy = cdm_stuck_busy(&stuck, &drained);
 	if (rc != -ENODEV && !(keep && (rc == -ETIMEDOUT || rc == -EINTR)))
 		drain_give_up(region);
 	return rc;

@@ -26,22 +26,53 @@ struct cdm_limits {
 };
 
 /**
- * struct cdm_stuck - the pages that a pass left behind
+ * struct cdm_drained - what a drain came to
+ * @moved: pages moved
+ * @no_memory: pages that found no room at the last try
+ * @busy: pages that something else kept at the last try
+ */
+struct cdm_drained {
+	u64 moved;
+	u64 no_memory;
+	u64 busy;
+};
+
+/**
+ * struct cdm_stuck - the pages that a drain has left
  * @left: pages in use
  * @pinned: of those, pages with a reference that is not a mapping
- * @busy: of those, the others
  */
 struct cdm_stuck {
 	u64 left;
 	u64 pinned;
-	u64 busy;
 };
 
+/**
+ * cdm_stuck_busy() - pages that were tried, and stayed for no reason that lasts
+ * @stuck: what is left
+ * @drained: what the last try met
+ *
+ * What is left and neither pinned, without room nor busy, nobody came to in time.
+ *
+ * Context: any.
+ * Return: pages.
+ */
+static inline u64 cdm_stuck_busy(const struct cdm_stuck *stuck,
+				 const struct cdm_drained *drained)
+{
+	u64 known = min(stuck->left, stuck->pinned + drained->no_memory);
+
+	return min(drained->busy, stuck->left - known);
+}
+
 int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
-		    u64 *moved, u64 *no_memory);
+		    struct cdm_drained *drained);
 void cdm_drain_stop(struct cdm_region *region);
 void cdm_stuck_count(struct cdm_region *region, struct cdm_block *only,
 		     struct cdm_stuck *stuck);
+void cdm_stuck_tell(struct cdm_region *region, struct cdm_block *only,
+		    u64 no_memory);
+void cdm_stuck_reset(struct cdm_region *region);
 void cdm_lru_drain_all(void);
 
 void cdm_lose_if_absent(struct cdm_region *region);

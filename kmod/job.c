@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "batch.h"
 #include "job.h"
 
 /* Where the gain ends: about eight threads fill a PCIe 5 x8 link. */

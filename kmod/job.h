@@ -10,41 +10,7 @@
 
 #include "cdm.h"
 
-/**
- * struct cdm_spot - where one page is and whether it can move
- * @where: id of a region, or CDM_WHERE_*
- * @kind: enum cdm_kind
- * @huge: mapped as part of a huge page
- */
-struct cdm_spot {
-	s16 where;
-	u8 kind;
-	bool huge;
-};
-
-/**
- * struct cdm_batch - the buffers of one worker, for one window
- * @src: entries of migrate_vma.src
- * @dst: entries of migrate_vma.dst
- * @pfns: destination pages
- * @nr_pfns: how many
- * @nr_taken: how many of them are in use or given back
- * @huge: destination of a whole window, or NULL
- * @spots: what the page tables say
- * @why: enum cdm_result of an entry that does not move
- * @had_page: the entry had a page before it moved
- */
-struct cdm_batch {
-	unsigned long src[CDM_WINDOW_PAGES];
-	unsigned long dst[CDM_WINDOW_PAGES];
-	unsigned long pfns[CDM_WINDOW_PAGES];
-	unsigned long nr_pfns;
-	unsigned long nr_taken;
-	struct folio *huge;
-	struct cdm_spot spots[CDM_WINDOW_PAGES];
-	u8 why[CDM_WINDOW_PAGES];
-	bool had_page[CDM_WINDOW_PAGES];
-};
+struct cdm_batch;
 
 /**
  * struct cdm_job - work in windows

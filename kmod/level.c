@@ -109,15 +109,13 @@ static struct cdm_block *block_next(struct cdm_region *region,
  * struct cdm_change - a change of level
  * @region: the region
  * @limits: what ends it
- * @moved: pages moved
- * @no_memory: pages without room at the last try
+ * @drained: what came of emptying blocks
  * @at: the block that it is at, NULL between blocks
  */
 struct cdm_change {
 	struct cdm_region *region;
 	struct cdm_limits limits;
-	u64 moved;
-	u64 no_memory;
+	struct cdm_drained drained;
 	struct cdm_block *at;
 };
 
@@ -137,7 +135,7 @@ static int block_change(struct cdm_change *change, struct cdm_block *block,
 	while (!cdm_block_set_isolation(block, level)) {
 		cdm_block_open(block, false);
 		rc = cdm_drain_until(change->region, &change->limits,
-				     &change->moved, &change->no_memory);
+				     &change->drained);
 		if (rc)
 			return rc;
 	}
@@ -310,7 +308,7 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 	if (rc)
 		goto out;
 	if (!region->changer)
-		region->still_since = jiffies;
+		cdm_stuck_reset(region);
 	WRITE_ONCE(region->changer, file);
 	rc = blocks_change(&change, level, nr_blocks);
 	if (change.at)
@@ -326,11 +324,11 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 out:
 	result->out_length = PFN_PHYS((u64)cdm_blocks_at(region, level) *
 				      region->block_pages);
-	result->out_moved = change.moved;
+	result->out_moved = change.drained.moved;
 	result->out_left = stuck.left;
 	result->out_pinned = stuck.pinned;
-	result->out_no_memory = change.no_memory;
-	result->out_busy = stuck.busy - min(stuck.busy, change.no_memory);
+	result->out_no_memory = min(change.drained.no_memory, stuck.left);
+	result->out_busy = cdm_stuck_busy(&stuck, &change.drained);
 	return rc;
 }
 

@@ -7,14 +7,12 @@
  * through isolation, copy and remapping as a whole.
  */
 #include <linux/delay.h>
-#include <linux/highmem.h>
 #include <linux/hugetlb.h>
 #include <linux/jiffies.h>
 #include <linux/migrate.h>
 #include <linux/sched/mm.h>
 #include <linux/userfaultfd_k.h>
 
-#include "copy.h"
 #include "migrate.h"
 #include "trace.h"
 #include "walk.h"
@@ -24,335 +22,6 @@
 
 /* In which a reader lets go of what he had pinned, once he has begun to. */
 #define HELD_LET_GO_US		500
-
-/* Without a wait, and not from afar: small pages here are better than that. */
-#define RAM_WINDOW_GFP	((GFP_HIGHUSER_MOVABLE & ~__GFP_RECLAIM) | \
-			 __GFP_THISNODE | __GFP_NOWARN)
-
-/* Waits for reclaim, but never wakes the out-of-memory killer. */
-#define RAM_PAGE_GFP	(GFP_HIGHUSER_MOVABLE | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
-
-/*
- * RAM for pages that come back. A whole window is taken in one piece if there is
- * one: 512 searches are saved, and what lies together can become a huge page
- * again.
- */
-static unsigned long ram_take(unsigned long *pfns, unsigned long nr)
-{
-	struct page *page = NULL;
-	unsigned long got = 0;
-
-	if (nr == CDM_WINDOW_PAGES)
-		page = alloc_pages(RAM_WINDOW_GFP, ilog2(CDM_WINDOW_PAGES));
-	if (page) {
-		split_page(page, ilog2(CDM_WINDOW_PAGES));
-		for (; got < nr; got++)
-			pfns[got] = page_to_pfn(page + got);
-	}
-	while (got < nr) {
-		page = alloc_page(RAM_PAGE_GFP);
-		if (!page)
-			break;
-		pfns[got++] = page_to_pfn(page);
-	}
-	return got;
-}
-
-/* A huge page at the destination, of order HPAGE_PMD_ORDER, or NULL. */
-static struct folio *huge_alloc(struct cdm_region *to)
-{
-	unsigned long pfn;
-
-	if (!to)
-		return folio_alloc(GFP_TRANSHUGE, HPAGE_PMD_ORDER);
-	if (!cdm_system_alloc(to, HPAGE_PMD_ORDER, &pfn, 1))
-		return NULL;
-	return page_folio(pfn_to_page(pfn));
-}
-
-/* Pages of the region that are not its own device pages are in its system blocks. */
-static bool pfn_is_coherent(unsigned long pfn)
-{
-	return is_zone_device_page(pfn_to_page(pfn));
-}
-
-/*
- * Take up to @nr destination pages, before anything is isolated: while pages are
- * isolated their owners stand still, and should not do so for reclaim. Of a region
- * whose level is being changed those that make way go to blocks of the new one.
- */
-static unsigned long reserve(struct cdm_batch *batch, struct cdm_region *to,
-			     unsigned long nr, bool any_level)
-{
-	bool private = to && to->isolation == CDM_ISOLATION_PRIVATE;
-	unsigned long got = 0;
-
-	batch->nr_taken = 0;
-	batch->huge = NULL;
-	if (!to)
-		got = ram_take(batch->pfns, nr);
-	/* First of the level that the region has, or shall have. */
-	if (to && !private)
-		got = cdm_system_alloc(to, 0, batch->pfns, nr);
-	if (to && (private || any_level))
-		got += cdm_pages_alloc(to, batch->pfns + got, nr - got);
-	if (private && any_level)
-		got += cdm_system_alloc(to, 0, batch->pfns + got, nr - got);
-	batch->nr_pfns = got;
-	return got;
-}
-
-/* The same for a whole window: one huge page. Return: false if there is none. */
-static bool reserve_huge(struct cdm_batch *batch, struct cdm_region *to)
-{
-	batch->nr_taken = 0;
-	batch->nr_pfns = 0;
-	batch->huge = huge_alloc(to);
-	return batch->huge;
-}
-
-/* Give back what reserve() took and nobody needed. */
-static void unreserve(struct cdm_batch *batch)
-{
-	if (batch->huge)
-		folio_put(batch->huge);
-	while (batch->nr_taken < batch->nr_pfns) {
-		unsigned long pfn = batch->pfns[batch->nr_taken++];
-
-		if (pfn_is_coherent(pfn))
-			cdm_page_unalloc(pfn);
-		else
-			__free_page(pfn_to_page(pfn));
-	}
-}
-
-/* A reserved page, locked; one that has gone bad meanwhile is passed over. */
-static struct page *dst_take(struct cdm_batch *batch)
-{
-	while (batch->nr_taken < batch->nr_pfns) {
-		unsigned long pfn = batch->pfns[batch->nr_taken++];
-		struct page *page = pfn_to_page(pfn);
-
-		if (!pfn_is_coherent(pfn)) {
-			lock_page(page);
-			return page;
-		}
-		cdm_page_init(pfn);
-		if (!PageHWPoison(page))
-			return page;
-		unlock_page(page);
-		put_page(page);
-	}
-	return NULL;
-}
-
-/* Fill a locked destination page; on failure it is given back. */
-static int dst_fill(struct page *dst, unsigned long src)
-{
-	int rc = 0;
-
-	if (src & MIGRATE_PFN_VALID)
-		rc = cdm_copy_page(dst, migrate_pfn_to_page(src));
-	else
-		clear_highpage(dst);
-	if (rc) {
-		unlock_page(dst);
-		put_page(dst);
-	}
-	return rc;
-}
-
-/* Entries of @src that are isolated and wait for a destination. */
-static bool src_waits(unsigned long src, bool populate)
-{
-	return (src & MIGRATE_PFN_MIGRATE) &&
-	       (populate || (src & MIGRATE_PFN_VALID));
-}
-
-/* Give entry @i a destination that holds the content of @src. */
-static void entry_copy(struct cdm_batch *batch, unsigned long i,
-		       unsigned long src)
-{
-	struct page *dst = dst_take(batch);
-
-	if (!dst)
-		batch->why[i] = CDM_NO_SPACE;
-	else if (dst_fill(dst, src))
-		batch->why[i] = CDM_RETIRED;
-	else
-		batch->dst[i] = migrate_pfn(page_to_pfn(dst));
-}
-
-/*
- * Give each waiting entry of @src a destination that holds its content. What
- * becomes of entry i if it does not move is left in batch->why[i]. A huge page
- * stands in its first entry; migrate_vma_pages() splits it over the others.
- */
-static void batch_copy(struct cdm_batch *batch, unsigned long nr, bool populate)
-{
-	unsigned long i, src = 0, left = 0;
-
-	for (i = 0; i < nr; i++) {
-		if (left) {
-			src = migrate_pfn((src >> MIGRATE_PFN_SHIFT) + 1) |
-			      MIGRATE_PFN_MIGRATE;
-			left--;
-		} else {
-			src = batch->src[i];
-			if ((src & CDM_MIGRATE_PFN_COMPOUND) &&
-			    src_waits(src, false))
-				left = HPAGE_PMD_NR - 1;
-		}
-		batch->dst[i] = 0;
-		batch->why[i] = CDM_BUSY;
-		batch->had_page[i] = src & MIGRATE_PFN_VALID;
-		if (src_waits(src, populate))
-			entry_copy(batch, i, src);
-	}
-}
-
-/* The region that a page in use belongs to, or NULL. */
-static struct cdm_region *region_of_page(struct page *page)
-{
-	struct cdm_block *block;
-
-	if (is_device_coherent_page(page))
-		return cdm_block_of_page(page)->region;
-	/* System blocks are there, RAM seldom is. */
-	block = is_zone_movable_page(page) ? cdm_block_of_pfn(page_to_pfn(page)) :
-					     NULL;
-	return block ? block->region : NULL;
-}
-
-static int huge_copy(struct folio *dst, struct page *src)
-{
-	unsigned long i;
-	int rc = 0;
-
-	for (i = 0; i < HPAGE_PMD_NR && !rc; i++) {
-		rc = cdm_copy_page(folio_page(dst, i), src + i);
-		cond_resched();
-	}
-	return rc;
-}
-
-/*
- * The same with one huge page for a window: if that is still mapped as one.
- * Return: CDM_MOVED if it may move, or what becomes of it.
- */
-static enum cdm_result batch_copy_huge(struct cdm_batch *batch, unsigned long nr)
-{
-	const unsigned long whole = CDM_MIGRATE_PFN_COMPOUND | MIGRATE_PFN_MIGRATE |
-				    MIGRATE_PFN_VALID;
-	struct folio *dst = batch->huge;
-	struct cdm_region *region;
-	struct page *page;
-
-	memset(batch->dst, 0, nr * sizeof(*batch->dst));
-	if ((batch->src[0] & whole) != whole)
-		return CDM_BUSY;
-	page = migrate_pfn_to_page(batch->src[0]);
-	if (huge_copy(dst, page))
-		return CDM_RETIRED;
-	region = region_of_page(page);
-	if (region && !cdm_cxl_present(region))
-		return CDM_BUSY;
-	folio_lock(dst);
-	batch->dst[0] = migrate_pfn(folio_pfn(dst)) | CDM_MIGRATE_PFN_COMPOUND;
-	batch->huge = NULL;
-	return CDM_MOVED;
-}
-
-static void batch_count_huge(const struct cdm_batch *batch, unsigned long nr,
-			     enum cdm_result result, u64 *counts)
-{
-	if (result == CDM_MOVED && !(batch->src[0] & MIGRATE_PFN_MIGRATE))
-		result = CDM_BUSY;
-	if (result == CDM_MOVED)
-		counts[CDM_WHOLE] += nr;
-	/* One page of it is bad. */
-	if (result == CDM_RETIRED) {
-		counts[CDM_RETIRED]++;
-		result = CDM_BUSY;
-		nr--;
-	}
-	counts[result] += nr;
-}
-
-/*
- * What is mapped may have changed since it was looked at. The core refuses what
- * can not be moved where the destination is a device page; where it is an ordinary
- * one it takes all, even pages that only their file system can move, and stops at
- * pages under writeback with a BUG. Nor is anything moved from RAM to RAM.
- */
-static void batch_refuse(struct cdm_batch *batch, unsigned long nr, bool to_ram)
-{
-	unsigned long i;
-
-	for (i = 0; i < nr; i++) {
-		struct page *page = migrate_pfn_to_page(batch->src[i]);
-		struct folio *folio;
-
-		if (!page || !(batch->src[i] & MIGRATE_PFN_MIGRATE))
-			continue;
-		folio = page_folio(page);
-		if (folio_is_zone_device(folio))
-			continue;
-		if (!folio_test_anon(folio) || folio_test_ksm(folio) ||
-		    folio_test_writeback(folio) ||
-		    (folio_test_large(folio) && !CDM_MIGRATE_PFN_COMPOUND) ||
-		    (to_ram && cdm_region_id_of_pfn(folio_pfn(folio)) < 0))
-			batch->src[i] &= ~MIGRATE_PFN_MIGRATE;
-	}
-}
-
-/*
- * What a card that went gave as its content is none: forget the copies of pages of
- * regions that are not there after the copy.
- */
-static void batch_verify(struct cdm_batch *batch, unsigned long nr)
-{
-	struct cdm_region *asked = NULL, *region;
-	bool present = true;
-	struct page *page;
-	unsigned long i;
-
-	for (i = 0; i < nr; i++) {
-		page = migrate_pfn_to_page(batch->src[i]);
-		region = batch->dst[i] && page ? region_of_page(page) : NULL;
-		if (!region)
-			continue;
-		if (region != asked) {
-			asked = region;
-			present = cdm_cxl_present(region);
-		}
-		if (present)
-			continue;
-		page = migrate_pfn_to_page(batch->dst[i]);
-		unlock_page(page);
-		put_page(page);
-		batch->dst[i] = 0;
-		batch->why[i] = CDM_RETIRED;
-	}
-}
-
-/* @spots: what stood where, NULL if that was not looked at. */
-static void batch_count(const struct cdm_batch *batch, unsigned long nr,
-			const struct cdm_spot *spots, u64 *counts)
-{
-	unsigned long i;
-
-	for (i = 0; i < nr; i++) {
-		if (!(batch->src[i] & MIGRATE_PFN_MIGRATE) || !batch->dst[i]) {
-			counts[batch->why[i]]++;
-		} else if (batch->had_page[i]) {
-			counts[CDM_MOVED]++;
-			counts[CDM_SPLIT] += spots && spots[i].huge;
-		} else {
-			counts[CDM_POPULATED]++;
-		}
-	}
-}
 
 /* A window that one huge page fills, to where it can stay one. */
 static bool run_is_huge(const struct cdm_move *move,
@@ -370,8 +39,8 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 {
 	unsigned long nr = (end - start) >> PAGE_SHIFT;
 	bool huge = run_is_huge(move, spots, nr) &&
-		    reserve_huge(batch, move->to);
-	unsigned long room = huge ? nr : reserve(batch, move->to, nr, true);
+		    cdm_batch_reserve_huge(batch, move->to);
+	unsigned long room = huge ? nr : cdm_batch_reserve(batch, move->to, nr, true);
 	enum cdm_result result;
 	struct migrate_vma args = {
 		.vma = vma,
@@ -397,22 +66,22 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 	} else if (!args.cpages) {
 		counts[CDM_BUSY] += room;
 	} else if (huge) {
-		batch_refuse(batch, args.npages, !move->to);
-		result = batch_copy_huge(batch, args.npages);
+		cdm_batch_refuse(batch, args.npages, !move->to);
+		result = cdm_batch_copy_huge(batch, args.npages);
 		migrate_vma_pages(&args);
-		batch_count_huge(batch, room, result, counts);
+		cdm_batch_count_huge(batch, room, result, counts);
 		migrate_vma_finalize(&args);
 	} else {
-		batch_refuse(batch, args.npages, !move->to);
-		batch_copy(batch, args.npages,
+		cdm_batch_refuse(batch, args.npages, !move->to);
+		cdm_batch_copy(batch, args.npages,
 			   move->flags & CDM_MIGRATE_POPULATE);
-		batch_verify(batch, args.npages);
+		cdm_batch_verify(batch, args.npages);
 		migrate_vma_pages(&args);
-		batch_count(batch, args.npages, spots, counts);
+		cdm_batch_count(batch, args.npages, spots, counts);
 		counts[CDM_BUSY] += room - args.npages;
 		migrate_vma_finalize(&args);
 	}
-	unreserve(batch);
+	cdm_batch_unreserve(batch);
 }
 
 static enum cdm_result judge_page(const struct cdm_move *move,
@@ -668,13 +337,13 @@ int cdm_move_range(struct cdm_move *move)
 /* The pages of batch->src are unmapped, or passed over: move those that are. */
 static void evict_unmapped(struct cdm_batch *batch, unsigned long nr, u64 *counts)
 {
-	batch_refuse(batch, nr, false);
-	batch_copy(batch, nr, false);
-	batch_verify(batch, nr);
+	cdm_batch_refuse(batch, nr, false);
+	cdm_batch_copy(batch, nr, false);
+	cdm_batch_verify(batch, nr);
 	migrate_device_pages(batch->src, batch->dst, nr);
-	batch_count(batch, nr, NULL, counts);
+	cdm_batch_count(batch, nr, NULL, counts);
 	migrate_device_finalize(batch->src, batch->dst, nr);
-	unreserve(batch);
+	cdm_batch_unreserve(batch);
 }
 
 /**
@@ -694,7 +363,7 @@ static void evict_unmapped(struct cdm_batch *batch, unsigned long nr, u64 *count
 void cdm_evict_pfns(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 		    struct cdm_batch *batch, u64 *counts)
 {
-	unsigned long room = reserve(batch, to, nr, false);
+	unsigned long room = cdm_batch_reserve(batch, to, nr, false);
 
 	counts[CDM_NO_SPACE] += nr - room;
 	if (!room)
@@ -739,7 +408,7 @@ static bool unmap_in_gap(unsigned long pfn, ktime_t until, unsigned long *src)
 bool cdm_evict_held(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 		    ktime_t until, struct cdm_batch *batch, u64 *counts)
 {
-	unsigned long room = reserve(batch, to, nr, false);
+	unsigned long room = cdm_batch_reserve(batch, to, nr, false);
 	struct page *last;
 	ktime_t soon;
 	bool met;
@@ -760,7 +429,7 @@ bool cdm_evict_held(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 	if (met)
 		evict_unmapped(batch, room, counts);
 	else
-		unreserve(batch);
+		cdm_batch_unreserve(batch);
 	return met;
 }
 
@@ -779,7 +448,7 @@ void cdm_evict_huge(unsigned long pfn, ktime_t until, struct cdm_batch *batch,
 	struct page *page = pfn_to_page(pfn);
 	enum cdm_result result;
 
-	if (!reserve_huge(batch, NULL)) {
+	if (!cdm_batch_reserve_huge(batch, NULL)) {
 		counts[CDM_NO_SPACE] += CDM_WINDOW_PAGES;
 		return;
 	}
@@ -791,12 +460,12 @@ void cdm_evict_huge(unsigned long pfn, ktime_t until, struct cdm_batch *batch,
 			break;
 		cond_resched();
 	} while (PageHead(page) && ktime_before(ktime_get(), until));
-	batch_refuse(batch, CDM_WINDOW_PAGES, false);
-	result = batch_copy_huge(batch, CDM_WINDOW_PAGES);
+	cdm_batch_refuse(batch, CDM_WINDOW_PAGES, false);
+	result = cdm_batch_copy_huge(batch, CDM_WINDOW_PAGES);
 	migrate_device_pages(batch->src, batch->dst, CDM_WINDOW_PAGES);
-	batch_count_huge(batch, CDM_WINDOW_PAGES, result, counts);
+	cdm_batch_count_huge(batch, CDM_WINDOW_PAGES, result, counts);
 	migrate_device_finalize(batch->src, batch->dst, CDM_WINDOW_PAGES);
-	unreserve(batch);
+	cdm_batch_unreserve(batch);
 }
 
 /**

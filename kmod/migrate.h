@@ -5,30 +5,8 @@
 #ifndef _CDM_MIGRATE_H
 #define _CDM_MIGRATE_H
 
+#include "batch.h"
 #include "job.h"
-
-/**
- * enum cdm_result - what became of a page, in the order of struct cdm_migrate
- */
-enum cdm_result {
-	CDM_MOVED,
-	CDM_POPULATED,
-	CDM_ALREADY,
-	CDM_FILTERED,
-	CDM_NOT_PRESENT,
-	CDM_BUSY,
-	CDM_SHARED,
-	CDM_FILE,
-	CDM_HUGE,
-	CDM_UNSUPPORTED,
-	CDM_NO_SPACE,
-	CDM_RETIRED,
-	CDM_UNMAPPED,
-	CDM_WHOLE,		/* these two count pages that CDM_MOVED counts */
-	CDM_SPLIT,
-	CDM_NR_RESULTS,
-	CDM_WANTED,		/* not a result yet: try to move it */
-};
 
 /**
  * struct cdm_move - one call of CDM_MIGRATE

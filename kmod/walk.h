@@ -5,7 +5,7 @@
 #ifndef _CDM_WALK_H
 #define _CDM_WALK_H
 
-#include "job.h"
+#include "cdm.h"
 
 /**
  * enum cdm_kind - what stands at an address
@@ -29,6 +29,18 @@ enum cdm_kind {
 	CDM_KIND_FILE,
 	CDM_KIND_HUGE,
 	CDM_KIND_OTHER,
+};
+
+/**
+ * struct cdm_spot - where one page is and whether it can move
+ * @where: id of a region, or CDM_WHERE_*
+ * @kind: enum cdm_kind
+ * @huge: mapped as part of a huge page
+ */
+struct cdm_spot {
+	s16 where;
+	u8 kind;
+	bool huge;
 };
 
 unsigned long cdm_walk_gap(struct mm_struct *mm, unsigned long addr,

@@ -120,7 +120,8 @@ struct cdm_online {
  * @out_left: pages still in use
  * @out_pinned: of those, pages that something holds a reference to
  * @out_busy: of those, pages that were locked or in transit at the last try
- * @out_no_memory: of those, pages for which RAM had no room at the last try
+ * @out_no_memory: of those, pages for which RAM had no room at the last try;
+ *	what is none of these nobody came to in time
  *
  * Needs CAP_SYS_ADMIN. From the start of the drain no page of the region is
  * handed out. When the time runs out (ETIMEDOUT) or a signal comes (EINTR) all
