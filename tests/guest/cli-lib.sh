@@ -67,10 +67,10 @@ region_is()
 	[[ $(region "$1" "$2") == "$3" ]]
 }
 
-# wait_until SECONDS COMMAND...: wait for it
+# wait_until SECONDS COMMAND...: wait for it; four times as long on a busy machine
 wait_until()
 {
-	local tries=$(($1 * 20))
+	local tries=$(($1 * 80))
 	shift
 	while ! "$@" >/dev/null 2>&1; do
 		((tries--)) || fail "waited in vain for: $*"

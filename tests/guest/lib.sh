@@ -26,9 +26,10 @@ expect() {
 	echo "$1: $3"
 }
 
-# wait_until SECONDS WHAT COMMAND...: until COMMAND succeeds.
+# wait_until SECONDS WHAT COMMAND...: until COMMAND succeeds. A machine that does
+# other work as well may take four times as long.
 wait_until() {
-	local limit=$1 what=$2 end
+	local limit=$((4 * $1)) what=$2 end
 	shift 2
 	end=$((${EPOCHREALTIME%.*} + limit))
 	until "$@" >/dev/null 2>&1; do

@@ -10,6 +10,7 @@ from .main import guest_parser
 RECORD = "\x1e"
 SHOWN_LINES = 60            # of a failed test's output
 SLOW = {"debug": 4, "kcsan": 6}     # times as long as on a packaged kernel
+PATIENCE = 3                        # times a test's own limit, on a machine that others use too
 SLACK = 60                  # seconds a guest may take for putting itself back, a test
 
 
@@ -97,12 +98,13 @@ def run_group(kernel, options, tests, results, coverage, verbose=False):
 
 def boot(kernel, options, tests, collector):
     slow = SLOW.get(kernel, 1)
+    limits = {test.name: PATIENCE * slow * test.timeout for test in tests}
     words = ["--kernel", kernel, *options,
-             "--timeout", str(slow * sum(test.timeout + SLACK for test in tests))]
+             "--timeout", str(sum(limits.values()) + slow * SLACK * len(tests))]
     arguments = guest_parser().parse_args(words)
     arguments.interactive = False
     command = ["env", f"CDM_SLOW={slow}", "/usr/lib/cdm-vm/run-tests",
-               *(f"{test.name}:{slow * test.timeout}" for test in tests)]
+               *(f"{name}:{limit}" for name, limit in limits.items())]
     guest = Guest(arguments, command, output=collector)
     guest.run()
     return guest.report
