@@ -38,14 +38,28 @@ static bool chunk_waits(enum cdm_chunk state)
 	return state == CDM_CHUNK_FRESH || state == CDM_CHUNK_TAKEN;
 }
 
+/*
+ * Chunks count as withheld from when their block is online: until then they can not
+ * be exposed, and who was told of them would find no room.
+ */
 static void __chunk_set(struct cdm_block *block, unsigned long i,
 			enum cdm_chunk state)
 {
 	lockdep_assert_held(&block->region->chunks);
 
-	atomic_long_add((chunk_waits(state) - chunk_waits(block->chunks[i])) *
-			(long)CDM_CHUNK_PAGES, &block->region->nr_withheld);
+	if (block->presence != CDM_PRESENCE_OFFLINE)
+		atomic_long_add((chunk_waits(state) - chunk_waits(block->chunks[i])) *
+				(long)CDM_CHUNK_PAGES, &block->region->nr_withheld);
 	block->chunks[i] = state;
+}
+
+static unsigned long __chunks_waiting(const struct cdm_block *block)
+{
+	unsigned long i, nr = 0;
+
+	for (i = 0; i < cdm_nr_chunks(block); i++)
+		nr += chunk_waits(block->chunks[i]);
+	return nr;
 }
 
 /* A page of a withheld chunk may have gone bad where nobody could see it. */
@@ -356,10 +370,13 @@ void cdm_system_set_presence(struct cdm_block *block,
 	unsigned long i;
 
 	mutex_lock(&block->region->chunks);
-	block->presence = presence;
 	if (presence == CDM_PRESENCE_OFFLINE)
 		for (i = 0; i < cdm_nr_chunks(block); i++)
 			__chunk_set(block, i, CDM_CHUNK_EXPOSED);
+	else if (block->presence == CDM_PRESENCE_OFFLINE)
+		atomic_long_add(__chunks_waiting(block) * CDM_CHUNK_PAGES,
+				&block->region->nr_withheld);
+	block->presence = presence;
 	mutex_unlock(&block->region->chunks);
 	if (presence == CDM_PRESENCE_ONLINE)
 		schedule_delayed_work(&block->region->tidy, TIDY_PERIOD);
@@ -453,12 +470,14 @@ int cdm_system_populate(struct cdm_block *block)
 	WRITE_ONCE(block->chunks, chunks);
 	mutex_unlock(&region->chunks);
 
+	/* As soon as it is online others take pages of it. */
+	atomic_long_add(block->nr_pages, &region->nr_system);
 	rc = cdm_hotplug_add(block);
 	if (rc) {
+		atomic_long_sub(block->nr_pages, &region->nr_system);
 		chunks_free(block);
 		return rc;
 	}
-	atomic_long_add(block->nr_pages, &region->nr_system);
 	cdm_block_set_role(block, CDM_ROLE_SYSTEM);
 	if (block->isolation == CDM_ISOLATION_RESERVED)
 		block_tidy(block, 0);
