@@ -22,6 +22,7 @@
  *                                  looks at the batches of all CPUs
  *   mmap_lock            (mm)     of the process whose pages move
  *   cdm_job.lock         (mutex)  which window is next
+ *   cdm_region.taking    (rwsem)  pages of exposed chunks are taken, or may go
  *   cdm_region.chunks    (mutex)  what of system blocks the allocator has
  *   page locks                    trylock only, as the core does
  *   cdm_block.lock       (irq)    which pages are in use; also in the free
@@ -214,6 +215,8 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  * @grow_error: why it could not; guarded by @grow
  * @nr_used: pages that somebody owns, in all coherent blocks
  * @nr_free: pages of open coherent blocks that can be handed out
+ * @taking: held for reading by who takes pages from the allocator, for writing by
+ *	who takes back those that nobody has
  * @chunks: see cdm_block.chunks
  * @nr_withheld: pages of system blocks that could be exposed
  * @nr_system: pages of system blocks
@@ -272,6 +275,7 @@ struct cdm_region {
 	int grow_error;
 	atomic_long_t nr_used;
 	atomic_long_t nr_free;
+	struct rw_semaphore taking;
 	struct mutex chunks;
 	atomic_long_t nr_withheld;
 	atomic_long_t nr_system;

@@ -453,6 +453,7 @@ static struct cdm_region *region_new(struct device *parent, int nid)
 	init_rwsem(&region->life);
 	mutex_init(&region->admin);
 	mutex_init(&region->grow);
+	init_rwsem(&region->taking);
 	mutex_init(&region->chunks);
 	INIT_DELAYED_WORK(&region->tidy, cdm_system_tidy);
 	INIT_DELAYED_WORK(&region->nudge, cdm_region_nudge);

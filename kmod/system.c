@@ -212,7 +212,7 @@ static bool window_take(struct cdm_region *region, unsigned long *pfns)
  * @pfns: out: the pages, each with one reference
  * @nr: how many
  *
- * Context: may sleep; takes cdm_region.chunks.
+ * Context: may sleep; takes cdm_region.taking and cdm_region.chunks.
  * Return: how many pages were taken.
  */
 unsigned long cdm_system_alloc(struct cdm_region *region, unsigned int order,
@@ -230,6 +230,7 @@ unsigned long cdm_system_alloc(struct cdm_region *region, unsigned int order,
 	/* No cpuset has a node that is not in N_MEMORY. */
 	node_set(region->nid, with);
 	set_mems_allowed(with);
+	down_read(&region->taking);
 	if (!order && nr == CDM_WINDOW_PAGES && window_take(region, pfns))
 		got = nr;
 	while (got < nr) {
@@ -238,6 +239,7 @@ unsigned long cdm_system_alloc(struct cdm_region *region, unsigned int order,
 			break;
 		pfns[got++] = folio_pfn(folio);
 	}
+	up_read(&region->taking);
 	set_mems_allowed(saved);
 	list_for_each_entry_safe(folio, next, &aside, lru) {
 		list_del(&folio->lru);
@@ -390,7 +392,11 @@ static void block_tidy(struct cdm_block *block, unsigned long keep)
 
 	for (i = 0; i < cdm_nr_chunks(block) &&
 		    zone_page_state(zone, NR_FREE_PAGES) > keep; i++) {
-		/* One at a time: who wants pages waits for this. */
+		/*
+		 * One at a time: who wants pages waits for this. A page that
+		 * was taken meanwhile would be moved out, to RAM.
+		 */
+		down_write(&block->region->taking);
 		mutex_lock(&block->region->chunks);
 		if (block->chunks && block->presence == CDM_PRESENCE_ONLINE &&
 		    block->isolation == CDM_ISOLATION_RESERVED &&
@@ -398,6 +404,7 @@ static void block_tidy(struct cdm_block *block, unsigned long keep)
 		    cdm_chunk_is_free(block, i))
 			__chunk_withhold(block, i);
 		mutex_unlock(&block->region->chunks);
+		up_write(&block->region->taking);
 		cond_resched();
 	}
 }
