@@ -216,7 +216,7 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  * @nr_used: pages that somebody owns, in all coherent blocks
  * @nr_free: pages of open coherent blocks that can be handed out
  * @taking: held for reading by who takes pages from the allocator, for writing by
- *	who takes back those that nobody has
+ *	who takes back those that nobody has, and by who found none
  * @chunks: see cdm_block.chunks
  * @nr_withheld: pages of system blocks that could be exposed
  * @nr_system: pages of system blocks

@@ -154,17 +154,56 @@ static bool folio_is_of(struct folio *folio, const struct cdm_region *region)
 	return cdm_region_id_of_pfn(folio_pfn(folio)) == region->id;
 }
 
+/**
+ * struct take - free pages that are being taken from the allocator
+ * @region: whose
+ * @order: of each page
+ * @pfns: out
+ * @nr: how many are wanted
+ * @got: how many are there
+ */
+struct take {
+	struct cdm_region *region;
+	unsigned int order;
+	unsigned long *pfns;
+	unsigned long nr;
+	unsigned long got;
+};
+
+static struct page *window_alloc(const struct cdm_region *region)
+{
+	return alloc_pages_node(region->nid, GFP_RESERVED,
+				ilog2(CDM_WINDOW_PAGES));
+}
+
+/*
+ * A processor's lists may hold nothing but windows, and the allocator does not break
+ * those up. Return: true if it has small pages now.
+ */
+static bool break_up_window(struct cdm_region *region)
+{
+	struct page *page = window_alloc(region);
+	unsigned int i;
+
+	if (!page)
+		return false;
+	split_page(page, ilog2(CDM_WINDOW_PAGES));
+	for (i = 0; i < CDM_WINDOW_PAGES; i++)
+		__free_page(page + i);
+	return true;
+}
+
 /*
  * A page of the region. Another region of the node may have free pages too, and
  * the allocator may give those first: they are put aside.
  */
-static struct folio *folio_take(struct cdm_region *region, unsigned int order,
-				struct list_head *aside)
+static struct folio *folio_take(const struct take *take, struct list_head *aside)
 {
+	struct cdm_region *region = take->region;
 	struct folio *folio;
 
 	do {
-		folio = __folio_alloc_node(GFP_RESERVED, order, region->nid);
+		folio = __folio_alloc_node(GFP_RESERVED, take->order, region->nid);
 		if (!folio)
 			continue;
 		if (folio_is_of(folio, region)) {
@@ -172,7 +211,8 @@ static struct folio *folio_take(struct cdm_region *region, unsigned int order,
 			return folio;
 		}
 		list_add(&folio->lru, aside);
-	} while (folio || expose_one(region));
+	} while (folio || expose_one(region) ||
+		 (!take->order && break_up_window(region)));
 	return NULL;
 }
 
@@ -180,17 +220,15 @@ static struct folio *folio_take(struct cdm_region *region, unsigned int order,
  * A window in one piece, split into pages: 512 searches are saved.
  * Return: false if the allocator has no such piece and small pages will do.
  */
-static bool window_take(struct cdm_region *region, unsigned long *pfns)
+static bool window_take(struct take *take)
 {
-	struct page *page;
+	struct cdm_region *region = take->region;
+	struct page *page = window_alloc(region);
 	unsigned int i;
 
-	page = alloc_pages_node(region->nid, GFP_RESERVED,
-				ilog2(CDM_WINDOW_PAGES));
 	if (!page && zone_page_state(region_zone(region), NR_FREE_PAGES) <
 		     CDM_WINDOW_PAGES && expose_one(region))
-		page = alloc_pages_node(region->nid, GFP_RESERVED,
-					ilog2(CDM_WINDOW_PAGES));
+		page = window_alloc(region);
 	if (!page)
 		return false;
 	if (cdm_region_id_of_pfn(page_to_pfn(page)) != region->id) {
@@ -200,9 +238,53 @@ static bool window_take(struct cdm_region *region, unsigned long *pfns)
 	split_page(page, ilog2(CDM_WINDOW_PAGES));
 	for (i = 0; i < CDM_WINDOW_PAGES; i++) {
 		placed_set(page_folio(page + i));
-		pfns[i] = page_to_pfn(page + i);
+		take->pfns[take->got++] = page_to_pfn(page + i);
 	}
 	return true;
+}
+
+/* What this processor can have. */
+static long take_here(void *data)
+{
+	nodemask_t saved = cpuset_current_mems_allowed, with = saved;
+	struct take *take = data;
+	struct folio *folio, *next;
+	LIST_HEAD(aside);
+
+	/* No cpuset has a node that is not in N_MEMORY. */
+	node_set(take->region->nid, with);
+	set_mems_allowed(with);
+	if (!take->order && take->nr - take->got == CDM_WINDOW_PAGES)
+		window_take(take);
+	while (take->got < take->nr) {
+		folio = folio_take(take, &aside);
+		if (!folio)
+			break;
+		take->pfns[take->got++] = folio_pfn(folio);
+	}
+	set_mems_allowed(saved);
+	list_for_each_entry_safe(folio, next, &aside, lru) {
+		list_del(&folio->lru);
+		folio_put(folio);
+	}
+	return 0;
+}
+
+/*
+ * What any processor can have. Each has lists of free pages of its own, of windows
+ * too, which no other one gets and which do not count as free. Nobody else takes
+ * pages meanwhile: while he does, he may have more than he will keep.
+ */
+static void take_everywhere(struct take *take)
+{
+	struct zone *zone = region_zone(take->region);
+	unsigned int cpu;
+
+	take_here(take);
+	for_each_online_cpu(cpu)
+		if (take->got < take->nr &&
+		    READ_ONCE(per_cpu_ptr(zone->per_cpu_pageset, cpu)->count))
+			work_on_cpu(cpu, take_here, take);
 }
 
 /**
@@ -218,34 +300,26 @@ static bool window_take(struct cdm_region *region, unsigned long *pfns)
 unsigned long cdm_system_alloc(struct cdm_region *region, unsigned int order,
 			       unsigned long *pfns, unsigned long nr)
 {
-	nodemask_t saved = cpuset_current_mems_allowed, with = saved;
-	struct folio *folio, *next;
-	unsigned long got = 0;
-	LIST_HEAD(aside);
+	struct take take = {
+		.region = region,
+		.order = order,
+		.pfns = pfns,
+		.nr = nr,
+	};
 
-	if (!atomic_long_read(&region->nr_system) ||
+	if (!nr || !atomic_long_read(&region->nr_system) ||
 	    READ_ONCE(region->state) != CDM_ACTIVE)
 		return 0;
 	cdm_node_keep_pages(region->nid);
-	/* No cpuset has a node that is not in N_MEMORY. */
-	node_set(region->nid, with);
-	set_mems_allowed(with);
 	down_read(&region->taking);
-	if (!order && nr == CDM_WINDOW_PAGES && window_take(region, pfns))
-		got = nr;
-	while (got < nr) {
-		folio = folio_take(region, order, &aside);
-		if (!folio)
-			break;
-		pfns[got++] = folio_pfn(folio);
-	}
+	take_here(&take);
 	up_read(&region->taking);
-	set_mems_allowed(saved);
-	list_for_each_entry_safe(folio, next, &aside, lru) {
-		list_del(&folio->lru);
-		folio_put(folio);
+	if (take.got < nr) {
+		down_write(&region->taking);
+		take_everywhere(&take);
+		up_write(&region->taking);
 	}
-	return got;
+	return take.got;
 }
 
 /**

@@ -13,6 +13,9 @@ attr() { cat "$regions/cdm$1/$2"; }
 # used REGION: pages in use
 used() { echo $(($(attr "$1" used) / 4096)); }
 
+# unused REGION: a freed page may wait in a batch of some processor for a while.
+unused() { [ "$(attr "$1" used)" = 0 ]; }
+
 # The region of a dax device, by its number.
 region_of_dax() {
 	local path
