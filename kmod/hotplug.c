@@ -124,6 +124,16 @@ static struct cdm_block *system_block_of_pfn(unsigned long pfn)
 	return block && block->chunks ? block : NULL;
 }
 
+/* The lists may have been built anew. */
+static void zonelists_check(void)
+{
+	int nid;
+
+	for_each_online_node(nid)
+		if (node_is_hidden(nid))
+			cdm_zonelist_forget_self(nid);
+}
+
 static int memory_event(struct notifier_block *nb, unsigned long action,
 			void *data)
 {
@@ -136,6 +146,8 @@ static int memory_event(struct notifier_block *nb, unsigned long action,
 		if (block && block->isolation == CDM_ISOLATION_RESERVED)
 			cdm_memory_notify_hide(notify);
 	}
+	if (action == MEM_ONLINE || action == MEM_OFFLINE)
+		zonelists_check();
 	if (!block)
 		return NOTIFY_DONE;
 

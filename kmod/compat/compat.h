@@ -190,6 +190,26 @@ static inline int cdm_alloc_contig_range(unsigned long start, unsigned long end)
 }
 
 /*
+ * 6.7 "mm: page_alloc: skip memoryless nodes entirely": before that a node that is
+ * not in N_MEMORY is still in its own fallback list, and who asks for memory near a
+ * device there gets it. Taken out of that list, which is rebuilt whenever a zone
+ * gets its first or loses its last memory; as that does it, under the eyes of those
+ * who read it. Nothing to do since; may go with 6.1.
+ */
+static inline void cdm_zonelist_forget_self(int nid)
+{
+	struct zoneref *from =
+		NODE_DATA(nid)->node_zonelists[ZONELIST_FALLBACK]._zonerefs;
+	struct zoneref *to = from;
+
+	for (; from->zone; from++)
+		if (zonelist_node_idx(from) != nid)
+			*to++ = *from;
+	if (to != from)
+		*to = *from;
+}
+
+/*
  * How often kswapd has tried a node in vain; from MAX_RECLAIM_RETRIES on it leaves
  * the node alone. An int up to 6.12, an atomic_t in 7.2; may go with 6.12.
  */
