@@ -5,7 +5,7 @@
  *   kmod-region online ID [LEVEL]	give it level private, reserved or shared; well
  *					if it has it
  *   kmod-region offline ID [MS]	drain and hold it, within MS milliseconds
- *   kmod-region populate ID		use each page once, and free all
+ *   kmod-region populate ID [MIB]	use each page once, or so many, and free all
  *   kmod-region read ID		write each page that can be had to stdout
  *
  * The status is 0, or the errno of what failed.
@@ -52,13 +52,14 @@ static int offline(int id, uint64_t timeout_ms)
 	return rc;
 }
 
-/* Every page of the region, in memory of this process. */
-static void *take_all(int id, size_t *length)
+/* Pages of the region in memory of this process: @length bytes, if that is 0 all. */
+static void *take(int id, size_t *length)
 {
 	struct cdm_migrate move;
 	void *addr;
 
-	*length = region_read(id, "available");
+	if (!*length)
+		*length = region_read(id, "available");
 	check(*length, "cdm%d has no page to give", id);
 	addr = mmap(NULL, *length, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -69,19 +70,17 @@ static void *take_all(int id, size_t *length)
 	return addr;
 }
 
-static int populate(int id)
+static int populate(int id, size_t length)
 {
-	size_t length;
-
-	take_all(id, &length);
+	take(id, &length);
 	note("populated %zu pages", length / PAGE);
 	return 0;
 }
 
 static int dump(int id)
 {
-	size_t length, done;
-	char *addr = take_all(id, &length);
+	size_t length = 0, done;
+	char *addr = take(id, &length);
 
 	for (done = 0; done < length; ) {
 		ssize_t got = write(1, addr + done, length - done);
@@ -102,9 +101,9 @@ int main(int argc, char **argv)
 	if (id >= 0 && !strcmp(argv[1], "offline"))
 		return -offline(id, argc > 3 ? atoi(argv[3]) : 0);
 	if (id >= 0 && !strcmp(argv[1], "populate"))
-		return -populate(id);
+		return -populate(id, argc > 3 ? atoi(argv[3]) * MIB : 0);
 	if (id >= 0 && !strcmp(argv[1], "read"))
 		return -dump(id);
-	fputs("usage: kmod-region online|offline|populate|read ID [LEVEL|MS]\n", stderr);
+	fputs("usage: kmod-region online|offline|populate|read ID [LEVEL|MS|MIB]\n", stderr);
 	return 2;
 }
