@@ -99,7 +99,7 @@ workload() {
 	local name=$1 answer
 	shift
 	echo "$*" >&"${workload_in[$name]}"
-	IFS= read -r -t 60 answer <&"${workload_out[$name]}" ||
+	IFS= read -r -t 240 answer <&"${workload_out[$name]}" ||
 		fail "workload $name says nothing to '$*'"
 	echo "$answer"
 }
