@@ -30,6 +30,7 @@ enum key {
 	KEY_ISOLATION,
 	KEY_SIZE,
 	KEY_MEMMAP,
+	KEY_MAX_PER_USER,
 	KEY_CREATE_REGION,
 	NR_KEYS,
 };
@@ -111,6 +112,17 @@ static int parse_size(const char *text, struct rule *rule)
 	return rule->number ? 0 : -EINVAL;
 }
 
+static int parse_max(const char *text, struct rule *rule)
+{
+	if (!strcmp(text, "max")) {
+		rule->number = CDM_NO_LIMIT;
+		return 0;
+	}
+	if (size_parse(text, &rule->number))
+		return -EINVAL;
+	return rule->number ? 0 : -EINVAL;
+}
+
 static int parse_word(const char *text, const char *zero, const char *one,
 		      struct rule *rule)
 {
@@ -137,6 +149,7 @@ static const struct {
 		"none, exclusive, private, reserved, shared, release-to-kmem or release-to-device_dax" },
 	[KEY_SIZE] = { "size", parse_size, "a size such as 16g, or all" },
 	[KEY_MEMMAP] = { "memmap", parse_memmap, "ram or block" },
+	[KEY_MAX_PER_USER] = { "max-per-user", parse_max, "a size such as 4g, or max" },
 	[KEY_CREATE_REGION] = { "create-region", parse_yes_no, "yes or no" },
 };
 
@@ -154,7 +167,7 @@ static void unknown_key(struct reader *r, const char *name)
 		wrong(r, keep("there is no key \"%s\"; did you mean \"%s\"?",
 			      name, near));
 	else
-		wrong(r, keep("there is no key \"%s\"; there are isolation, size, memmap and create-region",
+		wrong(r, keep("there is no key \"%s\"; there are isolation, size, memmap, max-per-user and create-region",
 			      name));
 }
 
@@ -379,6 +392,8 @@ void policy_ask(const struct policy *policy,
 		answer->size = best[KEY_SIZE]->number;
 	if (best[KEY_MEMMAP])
 		answer->memmap_on_block = best[KEY_MEMMAP]->number;
+	if (best[KEY_MAX_PER_USER])
+		answer->max_bytes = best[KEY_MAX_PER_USER]->number;
 	if (best[KEY_CREATE_REGION])
 		answer->create_region = best[KEY_CREATE_REGION]->number;
 }

@@ -35,6 +35,7 @@ struct policy_subject {
  * @release: driver that gets the dax device instead, or NULL
  * @size: bytes to take into use; 0 for all
  * @memmap_on_block: keep the memory map in the memory itself
+ * @max_bytes: that one user may have, CDM_NO_LIMIT, or 0: as it is
  * @create_region: make a CXL region for a memdev that has none
  * @source: "file:line" that decided the level, or NULL for the built-in one
  */
@@ -43,6 +44,7 @@ struct policy_answer {
 	const char *release;
 	uint64_t size;
 	bool memmap_on_block;
+	uint64_t max_bytes;
 	bool create_region;
 	const char *source;
 };

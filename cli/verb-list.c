@@ -83,6 +83,7 @@ struct region_row {
 	uint64_t cut;
 	uint64_t block_size;
 	uint64_t memmap_ram;
+	uint64_t max_bytes;
 	const char *memmap;
 	uint64_t exposed;
 	uint64_t foreign;
@@ -107,6 +108,7 @@ static const struct field region_fields[] = {
 	FIELD(struct region_row, block_size, FIELD_SIZE, NULL),
 	FIELD(struct region_row, memmap, FIELD_TEXT, NULL),
 	FIELD(struct region_row, memmap_ram, FIELD_SIZE, NULL),
+	FIELD(struct region_row, max_bytes, FIELD_SIZE, NULL),
 	FIELD(struct region_row, exposed, FIELD_SIZE, NULL),
 	FIELD(struct region_row, foreign, FIELD_SIZE, NULL),
 	FIELD_END
@@ -243,6 +245,7 @@ static void add_region(struct table *table, struct cdm_region *r)
 	row->cut = cdm_region_get_cut(r);
 	row->block_size = cdm_region_get_block_size(r);
 	row->memmap_ram = cdm_region_get_memmap_ram(r);
+	row->max_bytes = cdm_region_get_max_bytes(r);
 	row->memmap = cdm_region_get_memmap_on_block(r) ? "block" : "ram";
 	row->exposed = cdm_region_get_exposed(r);
 	row->foreign = foreign_of(r);

@@ -18,6 +18,7 @@ static struct {
 	const char *isolation;
 	uint64_t size;
 	const char *memmap;
+	uint64_t max_bytes;
 	bool policy;
 	const char *folder;
 	bool new;
@@ -52,6 +53,21 @@ static int set_memmap(const struct opt *opt, const char *text)
 	return opt_text(opt, text);
 }
 
+static int set_max(const struct opt *opt, const char *text)
+{
+	if (!strcmp(text, "max")) {
+		opts.max_bytes = CDM_NO_LIMIT;
+		return 0;
+	}
+	if (opt_size(opt, text))
+		return -1;
+	if (!opts.max_bytes) {
+		error("--max-per-user: with 0 bytes nobody could use it; take away who is in group cdm instead");
+		return -1;
+	}
+	return 0;
+}
+
 static const struct opt options[] = {
 	{ "isolation", 'i', "LEVEL", "private (default), reserved, shared, or none: claim and hold",
 	  opt_level, &opts.isolation },
@@ -59,6 +75,8 @@ static const struct opt options[] = {
 	  set_size, &opts.size },
 	{ "memmap", 'm', "ram|block", "where struct pages are kept (default: ram)",
 	  set_memmap, &opts.memmap },
+	{ "max-per-user", 'x', "SIZE|max", "what one user may have of it (default: as it is)",
+	  set_max, &opts.max_bytes },
 	{ "policy", 'p', "DIR", "do what cdm.conf(5) says, or *.conf in DIR",
 	  set_policy, &opts.folder, true },
 	{ "new", 'N', NULL, "with --policy: not what was taken offline by hand",
@@ -108,6 +126,7 @@ static struct policy_answer wanted_by_options(void)
 			CDM_ISOLATION_PRIVATE,
 		.size = opts.size,
 		.memmap_on_block = opts.memmap && !strcmp(opts.memmap, "block"),
+		.max_bytes = opts.max_bytes,
 		.create_region = true,
 	};
 }
@@ -177,6 +196,7 @@ static int run_job(struct cdm_job *job, const struct target *t,
 	}
 	cdm_job_set_length(job, want->size);
 	cdm_job_set_memmap_on_block(job, want->memmap_on_block);
+	cdm_job_set_max_bytes(job, want->max_bytes);
 	return cdm_job_online(job, t->name, want->isolation);
 }
 
@@ -330,8 +350,8 @@ static enum exit_code load_policy(struct policy **policy)
 	}
 	if (!opts.policy)
 		return EXIT_DONE;
-	if (opts.isolation || opts.size || opts.memmap) {
-		error("--policy decides level, size and memmap by itself; leave out --isolation, --size and --memmap");
+	if (opts.isolation || opts.size || opts.memmap || opts.max_bytes) {
+		error("--policy decides level, size, memmap and max-per-user by itself; leave out --isolation, --size, --memmap and --max-per-user");
 		return EXIT_USAGE;
 	}
 	rc = policy_load(opts.folder, on_policy_error, NULL, policy);

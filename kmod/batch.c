@@ -43,13 +43,13 @@ static unsigned long ram_take(unsigned long *pfns, unsigned long nr)
 }
 
 /* A huge page at the destination, of order HPAGE_PMD_ORDER, or NULL. */
-static struct folio *huge_alloc(struct cdm_region *to)
+static struct folio *huge_alloc(struct cdm_region *to, u16 owner)
 {
 	unsigned long pfn;
 
 	if (!to)
 		return folio_alloc(GFP_TRANSHUGE, HPAGE_PMD_ORDER);
-	if (!cdm_system_alloc(to, HPAGE_PMD_ORDER, &pfn, 1))
+	if (!cdm_system_alloc(to, HPAGE_PMD_ORDER, owner, &pfn, 1))
 		return NULL;
 	return page_folio(pfn_to_page(pfn));
 }
@@ -60,55 +60,114 @@ static bool pfn_is_coherent(unsigned long pfn)
 	return is_zone_device_page(pfn_to_page(pfn));
 }
 
+/* First of the level that the region has, or shall have; of others if @any_level. */
+static unsigned long region_take(struct cdm_batch *batch, struct cdm_region *to,
+				 unsigned long nr, bool any_level)
+{
+	bool private = to->isolation == CDM_ISOLATION_PRIVATE;
+	u16 owner = cdm_user_owner(batch->user);
+	unsigned long got = 0;
+
+	if (!private)
+		got = cdm_system_alloc(to, 0, owner, batch->pfns, nr);
+	if (private || any_level)
+		got += cdm_pages_alloc(to, batch->pfns + got, nr - got);
+	if (private && any_level)
+		got += cdm_system_alloc(to, 0, owner, batch->pfns + got, nr - got);
+	return got;
+}
+
+static void batch_begin(struct cdm_batch *batch, struct cdm_user *user)
+{
+	batch->nr_taken = 0;
+	batch->nr_pfns = 0;
+	batch->huge = NULL;
+	batch->user = user;
+	batch->passes_on = false;
+}
+
 /**
  * cdm_batch_reserve() - take destination pages
  * @batch: for which; cdm_batch_unreserve() gives back what it does not need
  * @to: of which region, NULL for RAM
+ * @user: whose they will be, NULL for somebody without a limit
  * @nr: how many, up to CDM_WINDOW_PAGES
- * @any_level: also from blocks whose level is not that of @to
  *
  * Before anything is isolated: while pages are isolated their owners stand still,
- * and should not do so for reclaim. Of a region whose level is being changed those
- * that make way go to blocks of the new one.
+ * and should not do so for reclaim.
+ *
+ * Context: may sleep.
+ * Return: how many there are, and the user may have.
+ */
+unsigned long cdm_batch_reserve(struct cdm_batch *batch, struct cdm_region *to,
+				struct cdm_user *user, unsigned long nr)
+{
+	batch_begin(batch, user);
+	if (to) {
+		nr = cdm_user_charge(to, user, nr);
+		batch->nr_pfns = region_take(batch, to, nr, true);
+		cdm_user_uncharge(user, nr - batch->nr_pfns);
+	} else {
+		batch->nr_pfns = ram_take(batch->pfns, nr);
+	}
+	return batch->nr_pfns;
+}
+
+/**
+ * cdm_batch_reserve_same() - take destination pages for pages that make way
+ * @batch: for which; cdm_batch_unreserve() gives back what it does not need
+ * @to: their region, whose level is being changed: pages of the new one; NULL for RAM
+ * @nr: how many, up to CDM_WINDOW_PAGES
+ *
+ * Whose a page was, his it will be.
  *
  * Context: may sleep.
  * Return: how many there are.
  */
-unsigned long cdm_batch_reserve(struct cdm_batch *batch, struct cdm_region *to,
-				unsigned long nr, bool any_level)
+unsigned long cdm_batch_reserve_same(struct cdm_batch *batch, struct cdm_region *to,
+				     unsigned long nr)
 {
-	bool private = to && to->isolation == CDM_ISOLATION_PRIVATE;
-	unsigned long got = 0;
-
-	batch->nr_taken = 0;
-	batch->huge = NULL;
-	if (!to)
-		got = ram_take(batch->pfns, nr);
-	/* First of the level that the region has, or shall have. */
-	if (to && !private)
-		got = cdm_system_alloc(to, 0, batch->pfns, nr);
-	if (to && (private || any_level))
-		got += cdm_pages_alloc(to, batch->pfns + got, nr - got);
-	if (private && any_level)
-		got += cdm_system_alloc(to, 0, batch->pfns + got, nr - got);
-	batch->nr_pfns = got;
-	return got;
+	batch_begin(batch, NULL);
+	batch->passes_on = to;
+	batch->nr_pfns = to ? region_take(batch, to, nr, false) :
+			      ram_take(batch->pfns, nr);
+	return batch->nr_pfns;
 }
 
 /**
- * cdm_batch_reserve_huge() - the same for a whole window: one huge page
+ * cdm_batch_reserve_huge() - take a huge page for a whole window
  * @batch: for which
  * @to: of which region, NULL for RAM
+ * @user: whose it will be, NULL for somebody without a limit
  *
  * Context: may sleep.
- * Return: false if there is none.
+ * Return: false if there is none, or the user may not have so much.
  */
-bool cdm_batch_reserve_huge(struct cdm_batch *batch, struct cdm_region *to)
+bool cdm_batch_reserve_huge(struct cdm_batch *batch, struct cdm_region *to,
+			    struct cdm_user *user)
 {
-	batch->nr_taken = 0;
-	batch->nr_pfns = 0;
-	batch->huge = huge_alloc(to);
+	unsigned long may = HPAGE_PMD_NR;
+
+	batch_begin(batch, user);
+	if (to)
+		may = cdm_user_charge(to, user, HPAGE_PMD_NR);
+	if (may == HPAGE_PMD_NR)
+		batch->huge = huge_alloc(to, cdm_user_owner(user));
+	if (to && !batch->huge)
+		cdm_user_uncharge(user, may);
 	return batch->huge;
+}
+
+/* Nobody came to use a page of a system block, or of RAM. */
+static void ordinary_free(struct folio *folio)
+{
+	struct cdm_block *block = cdm_block_of_pfn(folio_pfn(folio));
+	unsigned long i;
+
+	for (i = 0; block && i < folio_nr_pages(folio); i++)
+		cdm_owner_set(block, folio_pfn(folio) - block->start_pfn + i,
+			      CDM_OWNER_NONE);
+	folio_put(folio);
 }
 
 /**
@@ -120,14 +179,16 @@ bool cdm_batch_reserve_huge(struct cdm_batch *batch, struct cdm_region *to)
 void cdm_batch_unreserve(struct cdm_batch *batch)
 {
 	if (batch->huge)
-		folio_put(batch->huge);
+		ordinary_free(batch->huge);
 	while (batch->nr_taken < batch->nr_pfns) {
 		unsigned long pfn = batch->pfns[batch->nr_taken++];
 
-		if (pfn_is_coherent(pfn))
+		if (pfn_is_coherent(pfn)) {
 			cdm_page_unalloc(pfn);
-		else
-			__free_page(pfn_to_page(pfn));
+			cdm_user_uncharge(batch->user, 1);
+		} else {
+			ordinary_free(page_folio(pfn_to_page(pfn)));
+		}
 	}
 }
 
@@ -142,7 +203,7 @@ static struct page *dst_take(struct cdm_batch *batch)
 			lock_page(page);
 			return page;
 		}
-		cdm_page_init(pfn);
+		cdm_page_init(pfn, cdm_user_owner(batch->user));
 		if (!PageHWPoison(page))
 			return page;
 		unlock_page(page);
@@ -186,6 +247,8 @@ static void entry_copy(struct cdm_batch *batch, unsigned long i,
 		batch->why[i] = CDM_RETIRED;
 	else
 		batch->dst[i] = migrate_pfn(page_to_pfn(dst));
+	if (batch->dst[i] && batch->passes_on)
+		cdm_owner_pass(dst, migrate_pfn_to_page(src));
 }
 
 /**

@@ -37,6 +37,8 @@ enum cdm_result {
  * @pfns: destination pages
  * @nr_pfns: how many
  * @nr_taken: how many of them are in use or given back
+ * @user: whose they will be, NULL for somebody without a limit
+ * @passes_on: they will be whose the pages were that they replace
  * @huge: destination of a whole window, or NULL
  * @spots: what the page tables say
  * @why: enum cdm_result of an entry that does not move
@@ -48,6 +50,8 @@ struct cdm_batch {
 	unsigned long pfns[CDM_WINDOW_PAGES];
 	unsigned long nr_pfns;
 	unsigned long nr_taken;
+	struct cdm_user *user;
+	bool passes_on;
 	struct folio *huge;
 	struct cdm_spot spots[CDM_WINDOW_PAGES];
 	u8 why[CDM_WINDOW_PAGES];
@@ -55,8 +59,11 @@ struct cdm_batch {
 };
 
 unsigned long cdm_batch_reserve(struct cdm_batch *batch, struct cdm_region *to,
-				unsigned long nr, bool any_level);
-bool cdm_batch_reserve_huge(struct cdm_batch *batch, struct cdm_region *to);
+				struct cdm_user *user, unsigned long nr);
+unsigned long cdm_batch_reserve_same(struct cdm_batch *batch, struct cdm_region *to,
+				     unsigned long nr);
+bool cdm_batch_reserve_huge(struct cdm_batch *batch, struct cdm_region *to,
+			    struct cdm_user *user);
 void cdm_batch_unreserve(struct cdm_batch *batch);
 void cdm_batch_copy(struct cdm_batch *batch, unsigned long nr, bool populate);
 enum cdm_result cdm_batch_copy_huge(struct cdm_batch *batch, unsigned long nr);

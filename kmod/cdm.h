@@ -125,8 +125,8 @@ enum cdm_presence {
  *	is in the block); changed under cdm_region.grow while @used_bits is NULL
  * @chunks: enum cdm_chunk of each chunk of a system block, NULL otherwise;
  *	guarded by cdm_region.chunks
- * @placed: one bit a page of a system block: cdm has placed it and has not seen it
- *	free since; lives as long as @chunks
+ * @owners: whose each page is, CDM_OWNER_* or the number of a user; of a system block
+ *	until it is seen free. NULL without a memory map
  * @presence: of a system block; guarded by cdm_region.chunks
  * @lock: guards everything below
  * @open: pages may be handed out
@@ -147,7 +147,7 @@ struct cdm_block {
 	struct dev_pagemap pgmap;
 	unsigned long first;
 	u8 *chunks;
-	unsigned long *placed;
+	u16 *owners;
 	enum cdm_presence presence;
 
 	spinlock_t lock;
@@ -234,6 +234,10 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  * @told_stuck: jiffies when user space was last told that nothing moves
  * @held_from: pfn at which the next pass begins to wait for pages that are held; a
  *	hint, written by the workers of a pass
+ * @users: those who have or had pages, by their number (owner.c)
+ * @users_lock: serializes additions to @users
+ * @max_pages: that each of them may have; LONG_MAX for no limit
+ * @recounted: jiffies when all pages of system blocks were last looked at for that
  * @retired: bad pages by pfn, with when and how they became known (poison.c); kept
  *	when their block loses its memory map
  * @progress: woken when pages come free or the region starts to leave
@@ -290,6 +294,10 @@ struct cdm_region {
 	unsigned long still_since;
 	unsigned long told_stuck;
 	unsigned long held_from;
+	struct xarray users;
+	struct mutex users_lock;
+	long max_pages;
+	unsigned long recounted;
 	struct xarray retired;
 	wait_queue_head_t progress;
 };
@@ -330,6 +338,31 @@ struct cdm_usage {
 int cdm_attr_read(struct device *dev, const char *name, char *buf);
 int cdm_dax_init(void);
 void cdm_dax_exit(void);
+
+/* owner.c */
+struct cdm_user;
+
+/* Owners of pages; the others are numbers of users. */
+#define CDM_OWNER_NONE		0
+#define CDM_OWNER_UNLIMITED	1
+#define CDM_OWNER_FIRST		2U
+#define CDM_OWNER_LAST		U16_MAX
+
+int cdm_user_get(struct cdm_region *region, struct cdm_user **user);
+void cdm_users_free(struct cdm_region *region);
+void cdm_user_recount(struct cdm_region *region, struct cdm_user *user,
+		      unsigned long nr);
+unsigned long cdm_user_charge(struct cdm_region *region, struct cdm_user *user,
+			      unsigned long nr);
+void cdm_user_uncharge(struct cdm_user *user, unsigned long nr);
+u16 cdm_user_owner(const struct cdm_user *user);
+void cdm_owner_uncharge(struct cdm_region *region, u16 owner);
+u16 cdm_owner_take(struct cdm_block *block, unsigned long bit);
+void cdm_owner_give_back(struct cdm_block *block, unsigned long bit, u16 owner);
+void cdm_owner_set(struct cdm_block *block, unsigned long bit, u16 owner);
+void cdm_owner_pass(struct page *to, struct page *from);
+u16 *cdm_owners_alloc(const struct cdm_block *block);
+void cdm_owners_free(struct cdm_block *block);
 
 /* cxl.c */
 int cdm_cxl_watch(struct cdm_region *region);
@@ -400,7 +433,7 @@ int cdm_system_populate(struct cdm_block *block);
 int cdm_system_depopulate(struct cdm_block *block);
 unsigned long cdm_system_free(struct cdm_region *region);
 unsigned long cdm_system_alloc(struct cdm_region *region, unsigned int order,
-			       unsigned long *pfns, unsigned long nr);
+			       u16 owner, unsigned long *pfns, unsigned long nr);
 unsigned long cdm_system_next_window(struct cdm_block *block,
 				     unsigned long start);
 void cdm_system_go_online(struct cdm_block *block, struct page *page,
@@ -432,7 +465,7 @@ int cdm_hotplug_remove(struct cdm_block *block);
 unsigned long cdm_pages_alloc(struct cdm_region *region, unsigned long *pfns,
 			      unsigned long nr);
 void cdm_page_unalloc(unsigned long pfn);
-struct page *cdm_page_init(unsigned long pfn);
+struct page *cdm_page_init(unsigned long pfn, u16 owner);
 void cdm_page_freed(struct page *page);
 bool cdm_page_retire(struct cdm_block *block, unsigned long pfn);
 void cdm_usage_read(struct cdm_region *region, enum cdm_isolation level,

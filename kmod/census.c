@@ -68,9 +68,20 @@ static unsigned long free_run(struct page *page)
 	return !page_ref_count(page) && !PageTail(page);
 }
 
+/* A page is free; but somebody may have taken it, and have it marked, since. */
+static void owner_forget(struct cdm_block *block, unsigned long bit)
+{
+	u16 owner = cdm_owner_take(block, bit);
+
+	if (free_run(pfn_to_page(block->start_pfn + bit)))
+		cdm_owner_uncharge(block->region, owner);
+	else
+		cdm_owner_give_back(block, bit, owner);
+}
+
 /*
- * Count the pages of an exposed chunk, as far as can be told without locks, and
- * forget about those that are free who placed them.
+ * Count the pages of an exposed chunk, as far as can be told without locks. Those
+ * that are free are nobody's.
  */
 static void chunk_census(struct cdm_block *block, unsigned long i,
 			 struct cdm_census *census)
@@ -83,8 +94,8 @@ static void chunk_census(struct cdm_block *block, unsigned long i,
 
 		nr = free_run(page);
 		for (n = 0; n < nr && pfn + n < end; n++)
-			if (test_bit(bit + n, block->placed))
-				clear_bit(bit + n, block->placed);
+			if (block->owners[bit + n])
+				owner_forget(block, bit + n);
 		if (!nr) {
 			struct folio *folio = (struct folio *)page;
 
@@ -97,7 +108,7 @@ static void chunk_census(struct cdm_block *block, unsigned long i,
 				poison_learn(block, pfn);
 			} else {
 				census->used += nr;
-				if (!test_bit(bit, block->placed))
+				if (!block->owners[bit])
 					census->foreign += nr;
 				if (!PageTail(page) && cdm_folio_is_pinned(folio))
 					census->pinned += nr;

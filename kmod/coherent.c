@@ -111,6 +111,7 @@ static unsigned long *used_bits_new(struct cdm_block *block,
 int cdm_coherent_populate(struct cdm_block *block)
 {
 	unsigned long *bits, nr_retired;
+	u16 *owners;
 	void *mapped;
 
 	lockdep_assert_held(&block->region->grow);
@@ -120,7 +121,10 @@ int cdm_coherent_populate(struct cdm_block *block)
 	if (IS_ERR(mapped))
 		return PTR_ERR(mapped);
 	bits = used_bits_new(block, &nr_retired);
-	if (!bits) {
+	owners = cdm_owners_alloc(block);
+	if (!bits || !owners) {
+		kvfree(owners);
+		kvfree(bits);
 		memunmap_pages(&block->pgmap);
 		return -ENOMEM;
 	}
@@ -128,6 +132,7 @@ int cdm_coherent_populate(struct cdm_block *block)
 	cdm_block_set_role(block, CDM_ROLE_COHERENT);
 	spin_lock_irq(&block->lock);
 	block->used_bits = bits;
+	block->owners = owners;
 	block->nr_retired = nr_retired;
 	block->hint = block->first;
 	spin_unlock_irq(&block->lock);
@@ -177,5 +182,6 @@ void cdm_coherent_depopulate(struct cdm_block *block)
 	poison_clear(block);
 	memunmap_pages(&block->pgmap);
 	cdm_block_set_role(block, CDM_ROLE_IDLE);
+	cdm_owners_free(block);
 	kvfree(bits);
 }

@@ -235,7 +235,11 @@ static int call_migrate(struct cdm_region *region, struct file *file,
 		return rc;
 	rc = region_hold(region);
 	if (!rc) {
-		rc = cdm_move_range(&move);
+		/* What somebody else has to move counts for nobody. */
+		if (move.to && move.mm == current->mm)
+			rc = cdm_user_get(region, &move.user);
+		if (!rc)
+			rc = cdm_move_range(&move);
 		up_read(&region->life);
 	}
 	/* Perhaps the last reference: what that takes, the region does not wait for. */

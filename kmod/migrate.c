@@ -39,8 +39,9 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 {
 	unsigned long nr = (end - start) >> PAGE_SHIFT;
 	bool huge = run_is_huge(move, spots, nr) &&
-		    cdm_batch_reserve_huge(batch, move->to);
-	unsigned long room = huge ? nr : cdm_batch_reserve(batch, move->to, nr, true);
+		    cdm_batch_reserve_huge(batch, move->to, move->user);
+	unsigned long room = huge ? nr :
+			     cdm_batch_reserve(batch, move->to, move->user, nr);
 	enum cdm_result result;
 	struct migrate_vma args = {
 		.vma = vma,
@@ -238,6 +239,7 @@ static bool move_make_room(struct cdm_move *move)
 
 	if (!move->to || (move->flags & CDM_MIGRATE_DRY_RUN))
 		return true;
+	cdm_user_recount(move->to, move->user, move->workers * CDM_WINDOW_PAGES);
 	rc = cdm_blocks_grow(move->to, move->workers * CDM_WINDOW_PAGES);
 	if (!rc)
 		return true;
@@ -363,7 +365,7 @@ static void evict_unmapped(struct cdm_batch *batch, unsigned long nr, u64 *count
 void cdm_evict_pfns(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 		    struct cdm_batch *batch, u64 *counts)
 {
-	unsigned long room = cdm_batch_reserve(batch, to, nr, false);
+	unsigned long room = cdm_batch_reserve_same(batch, to, nr);
 
 	counts[CDM_NO_SPACE] += nr - room;
 	if (!room)
@@ -408,7 +410,7 @@ static bool unmap_in_gap(unsigned long pfn, ktime_t until, unsigned long *src)
 bool cdm_evict_held(unsigned long pfn, unsigned long nr, struct cdm_region *to,
 		    ktime_t until, struct cdm_batch *batch, u64 *counts)
 {
-	unsigned long room = cdm_batch_reserve(batch, to, nr, false);
+	unsigned long room = cdm_batch_reserve_same(batch, to, nr);
 	struct page *last;
 	ktime_t soon;
 	bool met;
@@ -448,7 +450,7 @@ void cdm_evict_huge(unsigned long pfn, ktime_t until, struct cdm_batch *batch,
 	struct page *page = pfn_to_page(pfn);
 	enum cdm_result result;
 
-	if (!cdm_batch_reserve_huge(batch, NULL)) {
+	if (!cdm_batch_reserve_huge(batch, NULL, NULL)) {
 		counts[CDM_NO_SPACE] += CDM_WINDOW_PAGES;
 		return;
 	}

@@ -16,6 +16,7 @@
  * @from: only pages that are there, CDM_WHERE_ANY for all
  * @flags: CDM_MIGRATE_*
  * @workers: threads
+ * @user: whose pages of @to they will be, NULL for somebody without a limit
  * @next: first byte that no worker has begun with; guarded by job.lock
  * @end: end of the range
  * @error: why the work ended early, or 0; guarded by job.lock
@@ -28,6 +29,7 @@ struct cdm_move {
 	int from;
 	unsigned int flags;
 	unsigned int workers;
+	struct cdm_user *user;
 	unsigned long next;
 	unsigned long end;
 	int error;

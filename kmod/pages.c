@@ -173,16 +173,19 @@ void cdm_page_unalloc(unsigned long pfn)
 /**
  * cdm_page_init() - make an allocated page a page that can be mapped
  * @pfn: a page from cdm_pages_alloc()
+ * @owner: whose it is, and to whom it is charged
  *
  * The content is whatever was there: the caller overwrites all of it.
  *
  * Context: any that may take a page lock without waiting.
  * Return: the page, locked, with one reference that belongs to the caller.
  */
-struct page *cdm_page_init(unsigned long pfn)
+struct page *cdm_page_init(unsigned long pfn, u16 owner)
 {
 	struct page *page = pfn_to_page(pfn);
+	struct cdm_block *block = cdm_block_of_page(page);
 
+	cdm_owner_set(block, pfn - block->start_pfn, owner);
 	cdm_zone_device_page_init(page, page_pgmap(page));
 	return page;
 }
@@ -212,6 +215,7 @@ void cdm_page_freed(struct page *page)
 	folio_clear_unevictable(folio);
 	folio_clear_referenced(folio);
 	folio_clear_dirty(folio);
+	cdm_owner_set(block, page_to_pfn(page) - block->start_pfn, CDM_OWNER_NONE);
 	page_release(block, page);
 	if (READ_ONCE(region->state) >= CDM_DRAINING &&
 	    wq_has_sleeper(&region->progress))

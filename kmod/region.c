@@ -39,6 +39,7 @@ static void region_release(struct device *dev)
 
 	cdm_cxl_put(region);
 	cdm_blocks_exit(region);
+	cdm_users_free(region);
 	xa_destroy(&region->retired);
 	ida_free(&region_ids, region->id);
 	kfree(region);
@@ -457,6 +458,10 @@ static struct cdm_region *region_new(struct device *parent, int nid)
 	mutex_init(&region->chunks);
 	INIT_DELAYED_WORK(&region->tidy, cdm_system_tidy);
 	INIT_DELAYED_WORK(&region->nudge, cdm_region_nudge);
+	xa_init_flags(&region->users, XA_FLAGS_ALLOC);
+	mutex_init(&region->users_lock);
+	region->max_pages = LONG_MAX;
+	region->recounted = jiffies;
 	xa_init(&region->retired);
 	init_waitqueue_head(&region->progress);
 

@@ -123,6 +123,35 @@ static ssize_t memmap_ram_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(memmap_ram);
 
+static ssize_t max_bytes_show(struct device *dev,
+			      struct device_attribute *attr, char *buf)
+{
+	long pages = READ_ONCE(to_cdm_region(dev)->max_pages);
+
+	if (pages == LONG_MAX)
+		return sysfs_emit(buf, "max\n");
+	return emit_pages(buf, pages);
+}
+
+static ssize_t max_bytes_store(struct device *dev,
+			       struct device_attribute *attr, const char *buf,
+			       size_t length)
+{
+	u64 bytes;
+	int rc;
+
+	if (sysfs_streq(buf, "max")) {
+		WRITE_ONCE(to_cdm_region(dev)->max_pages, LONG_MAX);
+		return length;
+	}
+	rc = kstrtou64(buf, 0, &bytes);
+	if (rc)
+		return rc;
+	WRITE_ONCE(to_cdm_region(dev)->max_pages, PHYS_PFN(bytes));
+	return length;
+}
+static DEVICE_ATTR_RW(max_bytes);
+
 static struct attribute *region_attrs[] = {
 	&dev_attr_dax.attr,
 	&dev_attr_node.attr,
@@ -141,6 +170,7 @@ static struct attribute *region_attrs[] = {
 	&dev_attr_exposed.attr,
 	&dev_attr_foreign.attr,
 	&dev_attr_memmap_ram.attr,
+	&dev_attr_max_bytes.attr,
 	NULL,
 };
 

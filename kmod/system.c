@@ -108,13 +108,13 @@ static bool __chunk_withhold(struct cdm_block *block, unsigned long i)
 	return true;
 }
 
-static void placed_set(struct folio *folio)
+static void owner_mark(struct folio *folio, u16 owner)
 {
 	struct cdm_block *block = cdm_block_of_pfn(folio_pfn(folio));
 	unsigned long bit = folio_pfn(folio) - block->start_pfn, i;
 
 	for (i = 0; i < folio_nr_pages(folio); i++)
-		set_bit(bit + i, block->placed);
+		cdm_owner_set(block, bit + i, owner);
 }
 
 /* Expose one more chunk of a reserved block. Return: false if there is none. */
@@ -158,6 +158,7 @@ static bool folio_is_of(struct folio *folio, const struct cdm_region *region)
  * struct take - free pages that are being taken from the allocator
  * @region: whose
  * @order: of each page
+ * @owner: whose they will be, and to whom they are charged
  * @pfns: out
  * @nr: how many are wanted
  * @got: how many are there
@@ -165,6 +166,7 @@ static bool folio_is_of(struct folio *folio, const struct cdm_region *region)
 struct take {
 	struct cdm_region *region;
 	unsigned int order;
+	u16 owner;
 	unsigned long *pfns;
 	unsigned long nr;
 	unsigned long got;
@@ -207,7 +209,7 @@ static struct folio *folio_take(const struct take *take, struct list_head *aside
 		if (!folio)
 			continue;
 		if (folio_is_of(folio, region)) {
-			placed_set(folio);
+			owner_mark(folio, take->owner);
 			return folio;
 		}
 		list_add(&folio->lru, aside);
@@ -237,7 +239,7 @@ static bool window_take(struct take *take)
 	}
 	split_page(page, ilog2(CDM_WINDOW_PAGES));
 	for (i = 0; i < CDM_WINDOW_PAGES; i++) {
-		placed_set(page_folio(page + i));
+		owner_mark(page_folio(page + i), take->owner);
 		take->pfns[take->got++] = page_to_pfn(page + i);
 	}
 	return true;
@@ -291,6 +293,7 @@ static void take_everywhere(struct take *take)
  * cdm_system_alloc() - take free pages of the reserved blocks of a region
  * @region: the region
  * @order: of each page
+ * @owner: whose they are, and to whom they are charged
  * @pfns: out: the pages, each with one reference
  * @nr: how many
  *
@@ -298,11 +301,12 @@ static void take_everywhere(struct take *take)
  * Return: how many pages were taken.
  */
 unsigned long cdm_system_alloc(struct cdm_region *region, unsigned int order,
-			       unsigned long *pfns, unsigned long nr)
+			       u16 owner, unsigned long *pfns, unsigned long nr)
 {
 	struct take take = {
 		.region = region,
 		.order = order,
+		.owner = owner,
 		.pfns = pfns,
 		.nr = nr,
 	};
@@ -509,17 +513,14 @@ void cdm_system_tidy(struct work_struct *work)
 
 static void chunks_free(struct cdm_block *block)
 {
-	unsigned long *placed;
 	u8 *chunks;
 
 	mutex_lock(&block->region->chunks);
 	chunks = block->chunks;
-	placed = block->placed;
 	WRITE_ONCE(block->chunks, NULL);
-	block->placed = NULL;
+	cdm_owners_free(block);
 	mutex_unlock(&block->region->chunks);
 	kfree(chunks);
-	bitmap_free(placed);
 }
 
 /**
@@ -532,21 +533,21 @@ static void chunks_free(struct cdm_block *block)
 int cdm_system_populate(struct cdm_block *block)
 {
 	struct cdm_region *region = block->region;
-	unsigned long *placed;
+	u16 *owners;
 	u8 *chunks;
 	int rc;
 
 	lockdep_assert_held(&region->grow);
 
 	chunks = kcalloc(cdm_nr_chunks(block), 1, GFP_KERNEL);
-	placed = bitmap_zalloc(block->nr_pages, GFP_KERNEL);
-	if (!chunks || !placed) {
+	owners = cdm_owners_alloc(block);
+	if (!chunks || !owners) {
 		kfree(chunks);
-		bitmap_free(placed);
+		kvfree(owners);
 		return -ENOMEM;
 	}
 	mutex_lock(&region->chunks);
-	block->placed = placed;
+	block->owners = owners;
 	block->presence = CDM_PRESENCE_OFFLINE;
 	WRITE_ONCE(block->chunks, chunks);
 	mutex_unlock(&region->chunks);

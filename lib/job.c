@@ -81,6 +81,11 @@ void cdm_job_set_memmap_on_block(struct cdm_job *job, bool on_block)
 	job->memmap_on_block = on_block;
 }
 
+void cdm_job_set_max_bytes(struct cdm_job *job, uint64_t bytes)
+{
+	job->max_bytes = bytes;
+}
+
 int cdm_job_set_release(struct cdm_job *job, const char *driver)
 {
 	if (!driver)

@@ -33,6 +33,7 @@ struct cdm_job {
 	/* online */
 	uint64_t length;
 	bool memmap_on_block;
+	uint64_t max_bytes;
 	/* offline */
 	char release[CDM_NAME_MAX];
 	bool destroy_region;

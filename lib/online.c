@@ -255,6 +255,12 @@ static int need_level(struct online *online)
 		return rc;
 	/* What is bad from before is retired while nobody has it. */
 	cdm_region_sync_poison(job->region);
+	if (job->max_bytes && job->max_bytes != job->region->max_bytes) {
+		rc = cdm_region_set_max_bytes(job->region, job->max_bytes);
+		if (rc < 0)
+			return rc;
+		online->changed = true;
+	}
 	fd = cdm_region_open(job->region);
 	if (fd < 0)
 		return fd;

@@ -63,6 +63,7 @@ struct cdm_region {
 	uint64_t retired;
 	uint64_t cut;
 	uint64_t memmap_ram;
+	uint64_t max_bytes;
 	uint64_t exposed;
 	bool memmap_on_block;
 	struct cdm_level levels[CDM_ISOLATION_SHARED + 1];

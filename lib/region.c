@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Regions: the devices of /sys/bus/cdm and their attributes. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,9 @@ static int region_read(struct cdm_region *region)
 	region->retired = region_attr(region, "retired");
 	region->cut = region_attr(region, "cut");
 	region->memmap_ram = region_attr(region, "memmap_ram");
+	region_text(region, "max_bytes", text);
+	region->max_bytes = text[0] && strcmp(text, "max") ? region_attr(region, "max_bytes") :
+							     CDM_NO_LIMIT;
 	region->exposed = region_attr(region, "exposed");
 	region_read_levels(region);
 	return 0;
@@ -399,6 +403,26 @@ uint64_t cdm_region_get_memmap_ram(struct cdm_region *region)
 bool cdm_region_get_memmap_on_block(struct cdm_region *region)
 {
 	return region->memmap_on_block;
+}
+
+uint64_t cdm_region_get_max_bytes(struct cdm_region *region)
+{
+	return region->max_bytes;
+}
+
+int cdm_region_set_max_bytes(struct cdm_region *region, uint64_t bytes)
+{
+	char text[32] = "max";
+	int rc;
+
+	if (bytes != CDM_NO_LIMIT)
+		snprintf(text, sizeof(text), "%" PRIu64, bytes);
+	rc = cdm_write_file(region->ctx, text, CDM_BUS "/%s/max_bytes", region->name);
+	if (rc < 0)
+		return cdm_fail(region->ctx, -rc, "%s: how much one user may have cannot be set: "
+				"%s", region->name, strerror(-rc));
+	region->max_bytes = bytes;
+	return 0;
 }
 
 uint64_t cdm_region_get_exposed(struct cdm_region *region)

@@ -98,6 +98,11 @@ void cdm_job_cancel(struct cdm_job *job);
 void cdm_job_set_length(struct cdm_job *job, uint64_t length);
 /** cdm_job_set_memmap_on_block() - online: keep struct pages in the block */
 void cdm_job_set_memmap_on_block(struct cdm_job *job, bool on_block);
+/**
+ * cdm_job_set_max_bytes() - online: limit what one user may have, before anybody has any
+ * @bytes: as for cdm_region_set_max_bytes(); 0 (the default) leaves it as it is
+ */
+void cdm_job_set_max_bytes(struct cdm_job *job, uint64_t bytes);
 
 /**
  * cdm_job_online() - take an expander into use

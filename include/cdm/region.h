@@ -99,6 +99,23 @@ uint64_t cdm_region_get_retired(struct cdm_region *region);
 uint64_t cdm_region_get_cut(struct cdm_region *region);
 /** ordinary memory that the memory map of this region takes */
 uint64_t cdm_region_get_memmap_ram(struct cdm_region *region);
+/** no limit, see cdm_region_set_max_bytes() */
+#define CDM_NO_LIMIT	UINT64_MAX
+/** what one user may have of it, or CDM_NO_LIMIT */
+uint64_t cdm_region_get_max_bytes(struct cdm_region *region);
+
+/**
+ * cdm_region_set_max_bytes() - limit what one user may have of a region
+ * @bytes: for each user without CAP_SYS_RESOURCE; cut to whole pages; CDM_NO_LIMIT
+ *
+ * A page counts for the user who had it moved there, until it is freed. Nobody loses
+ * what he has already. Writes max_bytes of docs/abi/sysfs-bus-cdm, which needs root;
+ * stays until the region goes.
+ *
+ * Returns: 0, or what the kernel said: -EACCES, -ENOENT when the region has gone.
+ * Since: 0.1
+ */
+int cdm_region_set_max_bytes(struct cdm_region *region, uint64_t bytes);
 /** is the memory map kept in the blocks themselves? */
 bool cdm_region_get_memmap_on_block(struct cdm_region *region);
 /** "reserved" and "shared": bytes that the kernel's allocator has; in MemTotal */

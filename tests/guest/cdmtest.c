@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -110,6 +112,24 @@ void test_begin_at(unsigned int nr_regions, const char *level)
 void test_end(void)
 {
 	shell("regions_down");
+}
+
+pid_t child_start_as(uid_t uid, gid_t gid, void (*part)(void))
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	check(pid >= 0, "fork: %m");
+	if (pid)
+		return pid;
+	check(!setgroups(1, &gid) && !setresgid(gid, gid, gid) &&
+	      !setresuid(uid, uid, uid), "becoming %u: %m", uid);
+	/* What setuid took away: a user's own /proc files. */
+	prctl(PR_SET_DUMPABLE, 1);
+	part();
+	fflush(stdout);
+	exit(0);
 }
 
 void child_check(pid_t pid, int wanted_status)

@@ -107,6 +107,8 @@ uint64_t proc_kb(const char *path, const char *name);
 /* The first line of a file. */
 void file_text(const char *path, char *text, size_t size);
 void proc_write(const char *path, const char *text);
+/* Runs PART as somebody else, in a child that ends with status 0 after it. */
+pid_t child_start_as(uid_t uid, gid_t gid, void (*part)(void));
 /* Waits for a child and checks how it ended. */
 void child_check(pid_t pid, int wanted_status);
 

@@ -12,7 +12,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,27 +35,9 @@
 static int fd, id;
 static char *memory;
 
-/* Runs a part as somebody else, in a child; root's files are closed before. */
-static pid_t start_as(uid_t uid, gid_t gid, void (*part)(void))
-{
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	check(pid >= 0, "fork: %m");
-	if (pid)
-		return pid;
-	check(!setgroups(1, &gid) && !setresgid(gid, gid, gid) &&
-	      !setresuid(uid, uid, uid), "becoming %u: %m", uid);
-	/* What setuid took away: a user's own /proc files. */
-	prctl(PR_SET_DUMPABLE, 1);
-	part();
-	exit(0);
-}
-
 static void run_as(uid_t uid, gid_t gid, void (*part)(void))
 {
-	child_check(start_as(uid, gid, part), 0);
+	child_check(child_start_as(uid, gid, part), 0);
 }
 
 static int open_try(void)
@@ -280,9 +261,9 @@ int main(void)
 	memory = map_anon(LENGTH);
 	check(!madvise(memory, LENGTH, MADV_NOHUGEPAGE), "madvise: %m");
 
-	victims[nr_victims++] = start_as(OTHER, OTHER, victim);
-	victims[nr_victims++] = start_as(USER, GROUP, victim_not_dumpable);
-	victims[nr_victims++] = start_as(USER, GROUP, victim);
+	victims[nr_victims++] = child_start_as(OTHER, OTHER, victim);
+	victims[nr_victims++] = child_start_as(USER, GROUP, victim_not_dumpable);
+	victims[nr_victims++] = child_start_as(USER, GROUP, victim);
 	victims[nr_victims++] = start_set_uid();
 	sleep_ms(500);
 

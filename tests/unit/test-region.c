@@ -52,6 +52,7 @@ static void test_attributes(void **state)
 	assert_int_equal(cdm_region_get_used(region), 12288);
 	assert_int_equal(cdm_region_get_node(region), 1);
 	assert_false(cdm_region_get_memmap_on_block(region));
+	assert_true(cdm_region_get_max_bytes(region) == CDM_NO_LIMIT);
 	assert_int_equal(cdm_module_read_claim(fake->ctx), 1);
 }
 

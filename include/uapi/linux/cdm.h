@@ -171,7 +171,8 @@ struct cdm_offline {
  * @out_huge: pages that stayed because this kernel cannot split their folio
  * @out_unsupported: pages in mappings that cannot move (hugetlb, device, DAX,
  *	secret or special memory)
- * @out_no_space: pages that stayed because @to had no room
+ * @out_no_space: pages that stayed because @to had no room, or the caller has as much
+ *	of it as max_bytes in its sysfs directory allows
  * @out_retired: pages that could not be read and are being retired
  * @out_unmapped: pages of the range that no mapping covers
  * @out_whole: of @out_moved, pages that moved as part of a huge page which is
