@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <libgen.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,6 +113,49 @@ void test_begin_at(unsigned int nr_regions, const char *level)
 void test_end(void)
 {
 	shell("regions_down");
+}
+
+static sigjmp_buf touched;
+static siginfo_t bus_told;
+
+static void on_bus(int number, siginfo_t *info, void *context)
+{
+	(void)number;
+	(void)context;
+	bus_told = *info;
+	siglongjmp(touched, 1);
+}
+
+bool bus_on_touch(char *addr, bool write, siginfo_t *told)
+{
+	const struct sigaction action = { .sa_sigaction = on_bus,
+					  .sa_flags = SA_SIGINFO };
+	struct sigaction before;
+	volatile bool fatal = false;
+
+	sigaction(SIGBUS, &action, &before);
+	if (sigsetjmp(touched, 1))
+		fatal = true;
+	else if (write)
+		*(volatile char *)addr = 1;
+	else
+		(void)*(volatile char *)addr;
+	sigaction(SIGBUS, &before, NULL);
+	if (fatal)
+		*told = bus_told;
+	return fatal;
+}
+
+void bus_check(char *addr)
+{
+	siginfo_t told;
+
+	check(bus_on_touch(addr + 100, false, &told), "reading was not fatal");
+	check_equal("si_code", BUS_MCEERR_AR, told.si_code);
+	check(((uintptr_t)told.si_addr & -PAGE) == (uintptr_t)addr,
+	      "si_addr is %p, the page is at %p", told.si_addr, addr);
+	check_equal("si_addr_lsb", 12, told.si_addr_lsb);
+	check(bus_on_touch(addr + 200, true, &told), "writing was not fatal");
 }
 
 pid_t child_start_as(uid_t uid, gid_t gid, void (*part)(void))

@@ -11,6 +11,7 @@
 #ifndef CDMTEST_H
 #define CDMTEST_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -101,6 +102,13 @@ void content_check(const char *what, const void *addr, size_t length,
 /* Address of the first wrong word, or NULL. */
 const uint64_t *content_find_wrong(const void *addr, size_t length,
 				   uint64_t seed);
+
+/* Bad pages: touching one is a SIGBUS */
+
+/* Whether touching ADDR is fatal; if so TOLD is what the signal said. */
+bool bus_on_touch(char *addr, bool write, siginfo_t *told);
+/* Touching the page at ADDR is fatal, with the code, address and size of a bad page. */
+void bus_check(char *addr);
 
 /* Values of "Name:  123 kB" lines, in kB; fails if there is none. */
 uint64_t proc_kb(const char *path, const char *name);
