@@ -208,7 +208,8 @@ static struct device *device_of(struct dev_dax *dev_dax)
 	return search.found;
 }
 
-static struct cdm_region *claim_device(struct device *dev)
+/* Makes a region of the device, which cdm_dax_remove() will find. */
+static int claim_device(struct dev_dax *dev_dax, struct device *dev)
 {
 	struct cdm_region *region;
 	struct dax_ranges *ranges;
@@ -217,7 +218,7 @@ static struct cdm_region *claim_device(struct device *dev)
 
 	ranges = kzalloc(sizeof(*ranges), GFP_KERNEL);
 	if (!ranges)
-		return ERR_PTR(-ENOMEM);
+		return -ENOMEM;
 	rc = ranges_read(dev, ranges);
 	if (!rc)
 		rc = attr_read_number(dev, "target_node", &nid);
@@ -226,7 +227,13 @@ static struct cdm_region *claim_device(struct device *dev)
 	region = rc ? ERR_PTR(rc) :
 		      cdm_region_add(dev, ranges->ranges, ranges->nr, nid);
 	kfree(ranges);
-	return region;
+	if (IS_ERR(region))
+		return PTR_ERR(region);
+
+	rc = xa_err(xa_store(&claims, (unsigned long)dev_dax, region, GFP_KERNEL));
+	if (rc)
+		cdm_region_remove(region);
+	return rc;
 }
 
 /*
@@ -236,7 +243,6 @@ static struct cdm_region *claim_device(struct device *dev)
 static int cdm_dax_probe(struct dev_dax *dev_dax)
 {
 	struct device *dev = device_of(dev_dax);
-	struct cdm_region *region;
 	int rc;
 
 	if (WARN_ON_ONCE(!dev))
@@ -244,8 +250,7 @@ static int cdm_dax_probe(struct dev_dax *dev_dax)
 	if (is_persistent(dev))
 		return -ENODEV;
 
-	region = claim_device(dev);
-	rc = PTR_ERR_OR_ZERO(region);
+	rc = claim_device(dev_dax, dev);
 	if (rc == -ERANGE)
 		dev_err(dev, "cdm: held without use: smaller than one block of memory\n");
 	else if (rc == -ENXIO)
@@ -253,13 +258,7 @@ static int cdm_dax_probe(struct dev_dax *dev_dax)
 	else if (rc)
 		dev_err(dev, "cdm: held without use: error %d; unbind and bind it to try again\n",
 			rc);
-	if (rc)
-		return 0;
-
-	rc = xa_err(xa_store(&claims, (unsigned long)dev_dax, region, GFP_KERNEL));
-	if (rc)
-		cdm_region_remove(region);
-	return rc;
+	return 0;
 }
 
 static void cdm_dax_remove(struct dev_dax *dev_dax)
