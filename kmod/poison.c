@@ -41,20 +41,18 @@ static enum cdm_bad_source record_source(const void *record)
 	return xa_to_value(record) & (BIT(SOURCE_BITS) - 1);
 }
 
-/* Return: 0, -EALREADY if it is known, -ENOMEM. */
+/*
+ * What is forgotten is handed out again, at the latest by the next memory map: so the
+ * record is not one to do without. Return: 0, -EALREADY if it is known.
+ */
 static int poison_note(struct cdm_region *region, unsigned long pfn, u64 time,
 		       enum cdm_bad_source source)
 {
-	int rc = xa_insert(&region->retired, pfn, record_of(time, source),
-			   GFP_KERNEL);
-
-	if (rc == -EBUSY)
+	if (xa_insert(&region->retired, pfn, record_of(time, source),
+		      GFP_KERNEL | __GFP_NOFAIL))
 		return -EALREADY;
-	if (rc)
-		dev_warn(&region->dev,
-			 "no memory to remember bad page %#lx\n", pfn);
 	retire_event(region, pfn);
-	return rc;
+	return 0;
 }
 
 /**
@@ -63,7 +61,7 @@ static int poison_note(struct cdm_region *region, unsigned long pfn, u64 time,
  * @pfn: the page
  *
  * Context: may sleep.
- * Return: 0, -EALREADY if it is known, or -ENOMEM.
+ * Return: 0, -EALREADY if it is known.
  */
 int cdm_poison_note(struct cdm_region *region, unsigned long pfn)
 {
