@@ -300,6 +300,9 @@ int cdm_hotplug_add(struct cdm_block *block)
 	WRITE_ONCE(onlining, block);
 	rc = add_memory_driver_managed(block->region->nid, start, size,
 				       RESOURCE_NAME, MHP_NONE);
+	/* The range is ours; the kernel says so, too, when it has no memory for a resource. */
+	if (rc == -EEXIST)
+		rc = -ENOMEM;
 	if (!rc && block->presence != CDM_PRESENCE_ONLINE) {
 		rc = block_online_movable(block);
 		if (rc && block->presence != CDM_PRESENCE_ONLINE)
