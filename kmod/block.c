@@ -169,7 +169,7 @@ void cdm_blocks_depopulate(struct cdm_region *region)
 {
 	struct cdm_removal removal = {
 		.job.step = removal_step,
-		.job.is_drain = true,
+		.job.queue = CDM_QUEUE_REMOVALS,
 		.region = region,
 	};
 	unsigned int i;

@@ -292,7 +292,7 @@ static long drain_pass(struct cdm_region *region,
 {
 	struct cdm_drain drain = {
 		.job.step = drain_step,
-		.job.is_drain = true,
+		.job.queue = CDM_QUEUE_DRAINS,
 		.job.has_deadline = limits->has_deadline,
 		.job.deadline = limits->deadline,
 		.region = region,

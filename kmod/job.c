@@ -27,9 +27,7 @@ static unsigned int workers;
 module_param(workers, uint, 0644);
 MODULE_PARM_DESC(workers, "threads that move pages for one call; 0 for one per CPU, up to 8 (default)");
 
-/* Anybody may fill the one, so drains have another. */
-static struct workqueue_struct *call_queue;
-static struct workqueue_struct *drain_queue;
+static struct workqueue_struct *queues[CDM_NR_QUEUES];
 
 /**
  * struct cdm_worker - one thread of a job
@@ -123,7 +121,7 @@ static struct cdm_worker *workers_new(struct cdm_job *job, unsigned int *nr,
 
 /**
  * __cdm_job_run() - work until nothing is left
- * @job: @step, @has_deadline, @deadline and @is_drain are set, all else is set
+ * @job: @step, @has_deadline, @deadline and @queue are set, all else is set
  *	up here
  * @nr: threads
  * @interruptible: a signal to the caller ends the work after the windows that
@@ -137,7 +135,6 @@ static struct cdm_worker *workers_new(struct cdm_job *job, unsigned int *nr,
 int __cdm_job_run(struct cdm_job *job, unsigned int nr, bool interruptible,
 		  struct lock_class_key *key)
 {
-	struct workqueue_struct *queue = job->is_drain ? drain_queue : call_queue;
 	struct cdm_worker *list;
 	unsigned int i;
 	int rc = 0;
@@ -149,7 +146,7 @@ int __cdm_job_run(struct cdm_job *job, unsigned int nr, bool interruptible,
 	atomic_set(&job->nr_running, nr);
 	init_completion(&job->done);
 	for (i = 0; i < nr; i++)
-		queue_work(queue, &list[i].work);
+		queue_work(queues[job->queue], &list[i].work);
 
 	if (interruptible && wait_for_completion_interruptible(&job->done)) {
 		WRITE_ONCE(job->stop, true);
@@ -168,21 +165,27 @@ int __cdm_job_run(struct cdm_job *job, unsigned int nr, bool interruptible,
  */
 int cdm_job_init(void)
 {
-	call_queue = alloc_workqueue("cdm", WQ_UNBOUND, num_possible_cpus());
-	if (!call_queue)
-		return -ENOMEM;
-	/* A drain may be what frees memory for somebody. */
-	drain_queue = alloc_workqueue("cdm_drain", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!drain_queue) {
-		destroy_workqueue(call_queue);
-		return -ENOMEM;
-	}
+	unsigned int i;
+
+	queues[CDM_QUEUE_CALLS] = alloc_workqueue("cdm", WQ_UNBOUND,
+						  num_possible_cpus());
+	queues[CDM_QUEUE_DRAINS] = alloc_workqueue("cdm_drain",
+						   WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	queues[CDM_QUEUE_REMOVALS] = alloc_workqueue("cdm_remove", WQ_UNBOUND, 0);
+	for (i = 0; i < CDM_NR_QUEUES; i++)
+		if (!queues[i]) {
+			cdm_job_exit();
+			return -ENOMEM;
+		}
 	return 0;
 }
 
 /** cdm_job_exit() - undo cdm_job_init(); nothing runs any more */
 void cdm_job_exit(void)
 {
-	destroy_workqueue(drain_queue);
-	destroy_workqueue(call_queue);
+	unsigned int i;
+
+	for (i = 0; i < CDM_NR_QUEUES; i++)
+		if (queues[i])
+			destroy_workqueue(queues[i]);
 }

@@ -13,13 +13,27 @@
 struct cdm_batch;
 
 /**
+ * enum cdm_queue - for whom a job is
+ * @CDM_QUEUE_CALLS: calls that anybody may make, and fill it with
+ * @CDM_QUEUE_DRAINS: drains, which may be what frees memory for somebody
+ * @CDM_QUEUE_REMOVALS: what takes memory maps away. That is waited for under
+ *	cdm_region.grow, which drains take
+ */
+enum cdm_queue {
+	CDM_QUEUE_CALLS,
+	CDM_QUEUE_DRAINS,
+	CDM_QUEUE_REMOVALS,
+	CDM_NR_QUEUES,
+};
+
+/**
  * struct cdm_job - work in windows
  * @step: do the next window; false when there is none. Called by several
  *	workers at once, each with a batch of its own
  * @lock: guards which window is next, and the results; for @step
  * @deadline: jiffies after which no new window is begun
  * @has_deadline: whether @deadline counts
- * @is_drain: does not queue behind the calls of users
+ * @queue: with whose work it waits for a thread
  * @stop: no new window is begun; set by cdm_job_run() or by @step
  * @nr_running: workers that have not ended
  * @done: completed by the last worker
@@ -29,7 +43,7 @@ struct cdm_job {
 	struct mutex lock;
 	unsigned long deadline;
 	bool has_deadline;
-	bool is_drain;
+	enum cdm_queue queue;
 	bool stop;
 	atomic_t nr_running;
 	struct completion done;
