@@ -101,10 +101,12 @@ static int parse_isolation(const char *text, struct rule *rule)
 	return 0;
 }
 
-static int parse_size(const char *text, struct rule *rule)
+/* A size, or the word that stands for a number of its own. */
+static int parse_size_or(const char *text, const char *word, uint64_t number,
+			 struct rule *rule)
 {
-	if (!strcmp(text, "all")) {
-		rule->number = 0;
+	if (!strcmp(text, word)) {
+		rule->number = number;
 		return 0;
 	}
 	if (size_parse(text, &rule->number))
@@ -112,15 +114,14 @@ static int parse_size(const char *text, struct rule *rule)
 	return rule->number ? 0 : -EINVAL;
 }
 
+static int parse_size(const char *text, struct rule *rule)
+{
+	return parse_size_or(text, "all", 0, rule);
+}
+
 static int parse_max(const char *text, struct rule *rule)
 {
-	if (!strcmp(text, "max")) {
-		rule->number = CDM_NO_LIMIT;
-		return 0;
-	}
-	if (size_parse(text, &rule->number))
-		return -EINVAL;
-	return rule->number ? 0 : -EINVAL;
+	return parse_size_or(text, "max", CDM_NO_LIMIT, rule);
 }
 
 static int parse_word(const char *text, const char *zero, const char *one,
