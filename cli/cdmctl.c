@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* cdmctl: find the verb and run it. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "help.h"
@@ -50,19 +52,19 @@ enum exit_code verb_unknown(const char *name)
 
 static enum exit_code run_verb(const struct verb *verb, int argc, char **argv)
 {
-	enum exit_code code;
+	enum exit_code code = EXIT_DONE;
 
 	ui.verb = verb->name;
 	switch (options_parse(verb, &argc, &argv)) {
 	case OPTIONS_RUN:
+		code = verb->run(argc, argv);
 		break;
 	case OPTIONS_HELP:
 		help_verb(stdout, verb);
-		return EXIT_DONE;
+		break;
 	case OPTIONS_ERROR:
 		return EXIT_USAGE;
 	}
-	code = verb->run(argc, argv);
 	if (fflush(stdout) || ferror(stdout)) {
 		error("cannot write the answer: stdout is full or closed");
 		if (code == EXIT_DONE)
@@ -71,11 +73,25 @@ static enum exit_code run_verb(const struct verb *verb, int argc, char **argv)
 	return code;
 }
 
+/*
+ * A stream that is closed leaves its number to the next file that is opened, be it
+ * a device: what is printed would go there. So something else takes it, the wrong
+ * way round: printing fails as it would have.
+ */
+static void streams_open(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			exit(EXIT_FAILED);
+}
+
 int main(int argc, char **argv)
 {
 	const struct verb *verb;
 	const char *name = argc > 1 ? argv[1] : NULL;
 
+	streams_open();
 	if (!name) {
 		help_all(stderr);
 		return EXIT_USAGE;
