@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* cdmctl: find the verb and run it. */
 #include <fcntl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,8 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : NULL;
 
 	streams_open();
+	/* the letters of names in tables; all else is as in C */
+	setlocale(LC_CTYPE, "");
 	if (!name) {
 		help_all(stderr);
 		return EXIT_USAGE;

@@ -12,6 +12,7 @@
 #include "keep.h"
 #include "output.h"
 #include "size.h"
+#include "text.h"
 
 #define JSON_STYLE (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | \
 		    JSON_C_TO_STRING_NOSLASHESCAPE)
@@ -93,6 +94,16 @@ static const char *cell(const struct field *field, const void *row,
 	return buffer;
 }
 
+/* JSON is UTF-8, whatever somebody called his process. */
+static struct json_object *json_text(const char *text)
+{
+	char *utf8 = text_utf8(text);
+	struct json_object *json = json_object_new_string(utf8);
+
+	free(utf8);
+	return json;
+}
+
 static struct json_object *json_value(const struct field *field,
 				      const void *row)
 {
@@ -103,7 +114,7 @@ static struct json_object *json_value(const struct field *field,
 	switch (field->type) {
 	case FIELD_TEXT:
 	case FIELD_PROSE:
-		return json_object_new_string(text_of(field, row));
+		return json_text(text_of(field, row));
 	case FIELD_BOOL:
 		return json_object_new_boolean(*(const bool *)member(field, row));
 	case FIELD_SIZE:
@@ -305,8 +316,9 @@ int output_event(const struct field *fields, const void *row)
 	for (; fields->key; fields++) {
 		if (!fields->title || is_absent(fields, row))
 			continue;
-		printf("%s%s%s%s", between, fields->title,
-		       *fields->title ? "=" : "", cell(fields, row, buffer));
+		printf("%s%s%s", between, fields->title,
+		       *fields->title ? "=" : "");
+		text_print(stdout, cell(fields, row, buffer));
 		between = " ";
 	}
 	putchar('\n');
