@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keep.h"
 #include "message.h"
 #include "options.h"
 #include "size.h"
@@ -89,16 +90,21 @@ static unsigned int whole_number(const char *text, unsigned int max)
 	return (unsigned int)value;
 }
 
-int opt_pid(const struct opt *opt, const char *text)
+int pid_parse(const char *what, const char *text, int *pid)
 {
 	unsigned int value = whole_number(text, INT_MAX);
 
 	if (!value) {
-		error("--%s: \"%s\" is not a process id", opt->name, text);
+		error("%s: \"%s\" is not a process id", what, text);
 		return -1;
 	}
-	*(int *)opt->dest = (int)value;
+	*pid = (int)value;
 	return 0;
+}
+
+int opt_pid(const struct opt *opt, const char *text)
+{
+	return pid_parse(keep("--%s", opt->name), text, opt->dest);
 }
 
 int opt_count(const struct opt *opt, const char *text)
@@ -204,16 +210,15 @@ static int bad_option(const struct verb *verb, int c, char **argv,
 		error("%s needs %s", typed, wanted_arg(all, n, typed, optopt));
 		return -1;
 	}
-	/* optopt is the letter, or 0 for a long option */
-	unknown_option(verb, optopt && strncmp(typed, "--", 2) ? word : typed,
-		       all, n);
+	/* optopt is the letter, or 0 for a long option; then typed is that one */
+	unknown_option(verb, optopt ? word : typed, all, n);
 	return -1;
 }
 
 static int check_operands(const struct verb *verb, int argc, char **argv)
 {
 	for (int i = 0; i < argc; i++)
-		if (!*argv[i]) {
+		if (!*argv[i] && *verb->operands) {
 			error("an empty word is no %s", verb->operands);
 			return -1;
 		}

@@ -38,6 +38,14 @@ int opt_duration(const struct opt *opt, const char *text);	/* uint64_t, ms */
 int opt_pid(const struct opt *opt, const char *text);		/* int */
 int opt_count(const struct opt *opt, const char *text);		/* unsigned int, from 1 */
 
+/**
+ * pid_parse() - a process id
+ * @what: what it was typed for: "PID"
+ *
+ * Returns: 0, or -1 after a message.
+ */
+int pid_parse(const char *what, const char *text, int *pid);
+
 /** The options that every verb has. */
 extern const struct opt common_options[];
 

@@ -205,14 +205,13 @@ static int print(struct cdm_process *process)
 static enum exit_code run(int argc, char **argv)
 {
 	int pid;
-	const struct opt as_opt = { "PID", 0, NULL, NULL, NULL, &pid, false };
 	struct cdm_process *process;
 	enum exit_code code = EXIT_DONE;
 	struct cdm_ctx *ctx;
 	int rc;
 
 	(void)argc;
-	if (opt_pid(&as_opt, argv[0]))
+	if (pid_parse("PID", argv[0], &pid))
 		return EXIT_USAGE;
 	ctx = session_open();
 	if (!ctx)
