@@ -53,6 +53,7 @@ static int add_folder(struct policy_files *files, const char *folder)
 	struct dirent **entries;
 	int n = scandir(folder, &entries, is_conf, alphasort);
 
+	files->folder = folder;
 	if (n < 0)
 		return -errno;
 	for (int i = 0; i < n; i++) {

@@ -8,6 +8,7 @@
 struct policy_files {
 	char **paths;
 	size_t nr;
+	const char *folder;	/* that was read last */
 };
 
 /**
@@ -16,7 +17,7 @@ struct policy_files {
  *	where a file hides one of the same name in the folders before
  * @files: out; to be freed with policy_files_free()
  *
- * Returns: 0; -ENOENT when @folder is not there; other negative errno.
+ * Returns: 0; -ENOENT when @folder is not there; other negative errno: of files->folder.
  */
 int policy_files_find(const char *folder, struct policy_files *files);
 

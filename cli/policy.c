@@ -272,8 +272,12 @@ static void read_header(struct reader *r, char *line)
 	wrong(r, "a section is [default], [kind cxl|hmem], [dax NAME], [uuid UUID] or [serial NUMBER]");
 }
 
-static void read_line(struct reader *r, char *line)
+static void read_line(struct reader *r, char *line, size_t length)
 {
+	if (strlen(line) != length) {
+		wrong(r, "there is a byte 0 in the line");
+		return;
+	}
 	line = trim(line);
 	if (!*line || *line == '#' || *line == ';')
 		return;
@@ -288,15 +292,16 @@ static void read_file(struct reader *r)
 	FILE *file = fopen(r->path, "re");
 	char *line = NULL;
 	size_t size = 0;
+	ssize_t length;
 
 	r->line = 0;
 	memset(&r->section, 0, sizeof(r->section));
 	if (!file)
 		goto unreadable;
 	errno = 0;
-	while (getline(&line, &size, file) >= 0) {
+	while ((length = getline(&line, &size, file)) >= 0) {
 		r->line++;
-		read_line(r, line);
+		read_line(r, line, (size_t)length);
 		errno = 0;
 	}
 	free(line);
@@ -325,8 +330,7 @@ int policy_load(const char *folder, policy_error_fn on_error, void *data,
 	rc = policy_files_find(folder, &files);
 	if (rc)
 		on_error(data, keep("%s: cannot be read: %s",
-				    folder ? folder : CDM_CONF_ETC,
-				    strerror(-rc)));
+				    files.folder, strerror(-rc)));
 	for (size_t i = 0; !rc && i < files.nr; i++) {
 		reader.path = files.paths[i];
 		read_file(&reader);
