@@ -164,6 +164,8 @@ static void region_update(struct cdm_region *old, struct cdm_region *fresh)
 	old->next = NULL;
 	old->blocks = keep.blocks;
 	old->nr_blocks = keep.nr_blocks;
+	old->poison = keep.poison;
+	old->nr_poison = keep.nr_poison;
 }
 
 static struct cdm_region *regions_take(struct cdm_region **list, struct cdm_region *like)

@@ -151,6 +151,22 @@ static void test_retires_what_is_remembered(void **state)
 	assert_null(cdm_poison_get_next(poison));
 }
 
+/* The list is of the region, which is the same one after a look at all of them. */
+static void test_stays_with_its_region(void **state)
+{
+	struct fake *fake = *state;
+	struct cdm_region *region = region_of(fake);
+	struct cdm_poison *poison;
+
+	kernel_finds(START + 0x3000);
+	assert_int_equal(cdm_region_read_poison(region), 1);
+	poison = cdm_poison_get_first(region);
+	assert_int_equal(cdm_refresh(fake->ctx), 0);
+	assert_ptr_equal(region_of(fake), region);
+	assert_ptr_equal(cdm_poison_get_first(region), poison);
+	assert_int_equal(cdm_poison_get_addr(poison), START + 0x3000);
+}
+
 /* What others of the device had is kept when something is added. */
 static void test_keeps_what_it_adds_to(void **state)
 {
@@ -184,6 +200,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_remembers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_retires_what_is_remembered, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(test_stays_with_its_region, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keeps_what_it_adds_to, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_interleaved_is_left_alone, set_up,
 						tear_down),
