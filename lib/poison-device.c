@@ -76,7 +76,8 @@ int cdm_poison_device_read(struct cdm_ctx *ctx, const char *memdev, struct cdm_b
 	snprintf(instance, sizeof(instance), "cdm-%d", getpid());
 	if (cdm_path(ctx, path, INSTANCES "/%s", instance) < 0)
 		return -ENAMETOOLONG;
-	if (mkdir(path, 0700))
+	/* One of that name was left behind by somebody who was killed. */
+	if (mkdir(path, 0700) && errno != EEXIST)
 		return -errno;
 	rc = read_trace(ctx, instance, memdev, list);
 	rmdir(path);

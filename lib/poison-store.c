@@ -86,10 +86,13 @@ static int write_lines(const char *path, const struct cdm_bad_list *list)
 
 	if (!file)
 		return -errno;
-	for (unsigned int i = 0; i < list->nr; i++)
-		fprintf(file, "%#" PRIx64 " %" PRIu64 " %s\n", list->bad[i].dpa,
-			list->bad[i].time, cdm_bad_source_get_name(list->bad[i].source));
-	if (fflush(file) || fsync(fileno(file)))
+	/* each: what could not be written in between is lost, though the end may fit */
+	for (unsigned int i = 0; !rc && i < list->nr; i++)
+		if (fprintf(file, "%#" PRIx64 " %" PRIu64 " %s\n", list->bad[i].dpa,
+			    list->bad[i].time,
+			    cdm_bad_source_get_name(list->bad[i].source)) < 0)
+			rc = -errno;
+	if (!rc && (fflush(file) || fsync(fileno(file))))
 		rc = -errno;
 	if (fclose(file) && !rc)
 		rc = -errno;
