@@ -118,7 +118,7 @@ int cdm_dax_bind(struct cdm_ctx *ctx, const char *dax, const char *driver)
 	if (holder[0])
 		return cdm_fail(ctx, EBUSY, "bind %s to %s: %s holds it", dax, driver, holder);
 	if (!cdm_exists(ctx, CDM_DAX_DRIVERS "/%s", driver))
-		return cdm_fail(ctx, ENOENT, "bind %s: driver %s is not loaded", dax, driver);
+		return cdm_fail(ctx, ENOPKG, "bind %s: driver %s is not loaded", dax, driver);
 
 	rc = cdm_write_file(ctx, dax, CDM_DAX_DRIVERS "/%s/bind", driver);
 	if (rc == -ENODEV || rc == -EINVAL) {

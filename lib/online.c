@@ -144,6 +144,7 @@ static int take_from(struct online *online, const char *driver)
 {
 	int rc = 0;
 
+	cdm_kmem_free(&online->kmem);
 	if (!strcmp(driver, "kmem")) {
 		rc = cdm_job_step(online->job, "offline memory of kmem", online->dax);
 		if (!rc)
@@ -242,26 +243,12 @@ static int level_fail(struct online *online, int rc)
 			region->name, cdm_size_text(region->online_size).text, region->name);
 }
 
-static int need_level(struct online *online)
+static int level_set(struct online *online)
 {
 	struct cdm_job *job = online->job;
+	int rc, fd = cdm_region_open(job->region);
 	uint64_t length;
-	int fd, rc;
 
-	if (online->isolation == CDM_ISOLATION_NONE)
-		return 0;
-	rc = cdm_job_step(job, "online", job->region ? job->region->name : online->name);
-	if (rc || job->dry_run)
-		return rc;
-	/* What is bad from before is retired while nobody has it. */
-	cdm_region_sync_poison(job->region);
-	if (job->max_bytes && job->max_bytes != job->region->max_bytes) {
-		rc = cdm_region_set_max_bytes(job->region, job->max_bytes);
-		if (rc < 0)
-			return rc;
-		online->changed = true;
-	}
-	fd = cdm_region_open(job->region);
 	if (fd < 0)
 		return fd;
 	rc = cdm_uapi_online(online->ctx, fd, online->isolation, job->memmap_on_block,
@@ -273,6 +260,43 @@ static int need_level(struct online *online)
 		return level_fail(online, rc);
 	online->changed = true;
 	return 0;
+}
+
+/* What one user may have, as it was; the message of what failed is kept. */
+static void max_bytes_undo(struct cdm_region *region, uint64_t before)
+{
+	char error[sizeof(region->ctx->error)];
+
+	memcpy(error, region->ctx->error, sizeof(error));
+	if (region->max_bytes != before)
+		cdm_region_set_max_bytes(region, before);
+	memcpy(region->ctx->error, error, sizeof(error));
+}
+
+static int need_level(struct online *online)
+{
+	struct cdm_job *job = online->job;
+	uint64_t max_bytes;
+	int rc;
+
+	if (online->isolation == CDM_ISOLATION_NONE)
+		return 0;
+	rc = cdm_job_step(job, "online", job->region ? job->region->name : online->name);
+	if (rc || job->dry_run)
+		return rc;
+	/* What is bad from before is retired while nobody has it. */
+	cdm_region_sync_poison(job->region);
+	max_bytes = job->region->max_bytes;
+	if (job->max_bytes && job->max_bytes != job->region->max_bytes) {
+		rc = cdm_region_set_max_bytes(job->region, job->max_bytes);
+		if (rc < 0)
+			return rc;
+		online->changed = true;
+	}
+	rc = level_set(online);
+	if (rc < 0)
+		max_bytes_undo(job->region, max_bytes);
+	return rc;
 }
 
 /* --- all of it --- */
@@ -325,6 +349,9 @@ static int need_module(struct online *online)
 	if (rc || online->job->dry_run)
 		return rc;
 	rc = cdm_module_load(online->ctx);
+	/* -ENOENT of a job is a target that is not there */
+	if (rc == -ENOENT)
+		return -ENOPKG;
 	if (rc < 0)
 		return rc;
 	online->changed = true;

@@ -117,7 +117,7 @@ void cdm_job_set_max_bytes(struct cdm_job *job, uint64_t bytes);
  * are or go offline.
  *
  * Returns: 0; CDM_ALREADY if it has this level and length; -ENOENT: no such
- * target; -EBUSY: kmem holds it and its memory is in use, or it has another
+ * target; -ENOPKG: the module is not installed, or not there; -EBUSY: kmem holds it and its memory is in use, or it has another
  * level; -EOPNOTSUPP: the kernel has no such level, or cannot commit regions;
  * -EPERM; -ETIMEDOUT; -ECANCELED; ... Since: 0.1
  */
@@ -193,7 +193,8 @@ struct cdm_drain {
  * is in use, unless forced. Runs CDM_OFFLINE in slices with CDM_OFFLINE_KEEP.
  *
  * Returns: 0; CDM_ALREADY if it was held (and nothing was to be released);
- * -ENOENT: no such target, or not claimed by cdm; -ENOMEM: RAM too small;
+ * -ENOENT: no such target, or not claimed by cdm; -ENOPKG: the driver to release to
+ * is not there; -ENOMEM: RAM too small;
  * -EBUSY: somebody else drains it; -ETIMEDOUT; -ECANCELED; -EPERM; ...
  * Since: 0.1
  */

@@ -259,6 +259,36 @@ static void test_online_errors(void **state)
 	assert_string_equal(cdm_get_error(f->fake.ctx), "online cdm9: there is no cdm9 here");
 }
 
+/* -ENOENT is a target that is not there; a driver that is not there is another thing. */
+static void test_online_without_a_driver(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_dax(&f->fake, "dax1.0", 1 << 30, NULL, NULL);
+	assert_int_equal(cdm_job_online(f->job, "dax1.0", CDM_ISOLATION_PRIVATE), -ENOPKG);
+	assert_string_equal(cdm_get_error(f->fake.ctx),
+			    "online dax1.0: bind dax1.0: driver cdm is not loaded");
+}
+
+/* What a failed run has set is as it was. */
+static void test_online_puts_the_limit_back(void **state)
+{
+	struct fixture *f = *state;
+	struct cdm_region *region = cdm_region_find(f->fake.ctx, "cdm0");
+
+	fake_write(&f->fake, "/sys/bus/cdm/devices/cdm0/max_bytes", "8192\n");
+	cdm_job_set_max_bytes(f->job, 4096);
+	script.online_rc = -EXDEV;
+	assert_int_equal(cdm_job_online(f->job, "cdm0", CDM_ISOLATION_SHARED), -EXDEV);
+	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "cannot keep that"));
+	assert_int_equal(cdm_region_refresh(region), 0);
+	assert_int_equal(cdm_region_get_max_bytes(region), 8192);
+	script.online_rc = 0;
+	assert_int_equal(cdm_job_online(f->job, "cdm0", CDM_ISOLATION_SHARED), 0);
+	assert_int_equal(cdm_region_refresh(region), 0);
+	assert_int_equal(cdm_region_get_max_bytes(region), 4096);
+}
+
 static void test_online_dry_run(void **state)
 {
 	struct fixture *f = *state;
@@ -294,6 +324,8 @@ int main(void)
 		test(test_online_held_region),
 		test(test_online_already),
 		test(test_online_errors),
+		test(test_online_without_a_driver),
+		test(test_online_puts_the_limit_back),
 		test(test_online_dry_run),
 		test(test_foreign_driver_is_left_alone),
 	};
