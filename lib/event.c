@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* One event: a copy of what udev said of it. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -32,8 +31,10 @@ static char *detail_word(const char *key)
 	if (strncmp(key, "CDM_", 4) || !strcmp(key, "CDM_EVENT"))
 		return NULL;
 	word = strdup(key + 4);
+	/* tolower() would ask the locale: a Turkish one has another small I */
 	for (char *c = word; c && *c; c++)
-		*c = tolower((unsigned char)*c);
+		if (*c >= 'A' && *c <= 'Z')
+			*c += 'a' - 'A';
 	return word;
 }
 
