@@ -48,7 +48,7 @@ const char *cdm_event_get_device(struct cdm_event *event);
 /**
  * cdm_event_get_kind() - what happened
  * Returns: CDM_EVENT_* of <linux/cdm.h> ("online", "offline", "isolation", "drain",
- * "stuck", "resume", "retire"), or udev's action ("add", "remove", "bind", "unbind",
+ * "stuck", "resume", "retire", "lost"), or udev's action ("add", "remove", "bind", "unbind",
  * "change", "move", ...).
  */
 const char *cdm_event_get_kind(struct cdm_event *event);
