@@ -48,28 +48,40 @@ static bool ends_with(const char *name, const char *end)
 	return len >= end_len && !strcmp(name + len - end_len, end);
 }
 
+/* As udev looks for them: a file hides those of its name in the folders behind. */
+static const char *const rule_folders[] = {
+	"/etc/udev/rules.d", "/run/udev/rules.d", "/usr/local/lib/udev/rules.d",
+	"/usr/lib/udev/rules.d",
+};
+
+static bool rules_are_hidden(struct cdm_ctx *ctx, size_t folder, const char *name)
+{
+	for (size_t i = 0; i < folder; i++)
+		if (cdm_exists(ctx, "%s/%s", rule_folders[i], name))
+			return true;
+	return false;
+}
+
 void cdm_check_udev_rules(struct cdm_ctx *ctx, struct cdm_check *check)
 {
-	static const char *const folders[] = {
-		"/etc/udev/rules.d", "/run/udev/rules.d", "/usr/local/lib/udev/rules.d",
-		"/usr/lib/udev/rules.d",
-	};
 	struct cdm_names names;
 	char *text;
 
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		if (cdm_scan(ctx, &names, "", "%s", folders[i]))
+	for (size_t i = 0; i < ARRAY_SIZE(rule_folders); i++) {
+		if (cdm_scan(ctx, &names, "", "%s", rule_folders[i]))
 			continue;
 		for (unsigned int j = 0; j < names.nr; j++) {
 			if (!ends_with(names.name[j], ".rules") ||
-			    cdm_read_text(ctx, &text, "%s/%s", folders[i], names.name[j]) < 0)
+			    rules_are_hidden(ctx, i, names.name[j]) ||
+			    cdm_read_text(ctx, &text, "%s/%s", rule_folders[i],
+					  names.name[j]) < 0)
 				continue;
 			if (file_onlines(text))
 				cdm_check_add(check, CDM_SEVERITY_WARNING, "udev-onlines-memory",
 					      "put an empty file of that name into "
 					      "/etc/udev/rules.d, or remove the rule",
 					      "udev rules %s/%s online every new memory block",
-					      folders[i], names.name[j]);
+					      rule_folders[i], names.name[j]);
 			free(text);
 		}
 		cdm_names_free(&names);
