@@ -66,6 +66,12 @@ int opt_duration(const struct opt *opt, const char *text)
 {
 	int rc = duration_parse(text, opt->dest);
 
+	/* the library takes 0 for no limit: who computed it means the contrary */
+	if (!rc && !*(uint64_t *)opt->dest) {
+		error("--%s: \"%s\" is no time to wait; leave --%s out to wait without limit",
+		      opt->name, text, opt->name);
+		return -1;
+	}
 	if (rc == -ERANGE)
 		error("--%s: \"%s\" is longer than a year; leave --%s out to wait without limit",
 		      opt->name, text, opt->name);

@@ -34,7 +34,7 @@ struct opt {
 int opt_switch(const struct opt *opt, const char *text);	/* bool */
 int opt_text(const struct opt *opt, const char *text);		/* const char * */
 int opt_size(const struct opt *opt, const char *text);		/* uint64_t */
-int opt_duration(const struct opt *opt, const char *text);	/* uint64_t, ms */
+int opt_duration(const struct opt *opt, const char *text);	/* uint64_t, ms, not 0 */
 int opt_pid(const struct opt *opt, const char *text);		/* int */
 int opt_count(const struct opt *opt, const char *text);		/* unsigned int, from 1 */
 
