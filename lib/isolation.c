@@ -235,6 +235,9 @@ int cdm_job_set_isolation(struct cdm_job *job, struct cdm_region *region, int is
 		return cdm_job_offline(job, name);
 	cdm_job_begin(job);
 	cdm_job_set_region(job, region);
+	if (isolation < CDM_ISOLATION_NONE || isolation > CDM_ISOLATION_SHARED)
+		return cdm_job_end(job, cdm_fail(job->ctx, EINVAL, "set level of %s: %d is no "
+						 "level", name, isolation));
 	rc = change_run(&change);
 	if (rc == -EALREADY)
 		rc = CDM_ALREADY;

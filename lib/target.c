@@ -25,11 +25,24 @@ static bool numbered(const char *word, const char *prefix)
 	return strspn(word + len, "0123456789") == strlen(word + len);
 }
 
+/* Decimal or 0x: strtoull() by itself reads 010 as eight. */
+static int serial_parse(const char *text, uint64_t *serial)
+{
+	int base = text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10;
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return -EINVAL;
+	errno = 0;
+	*serial = strtoull(text, &end, base);
+	return *end || errno ? -EINVAL : 0;
+}
+
 /* Puts the word in the form that the objects use; -EINVAL: it is none of them. */
 static int word_parse(const char *word, char name[CDM_NAME_MAX], uint64_t *serial)
 {
 	unsigned int domain, bus, slot, fn, a, b;
-	char *end, rest;
+	char rest;
 
 	for (size_t i = 0; i < 3; i++) {
 		static const char *const folders[] = { "/dev/cxl/", "/dev/", "/sys/bus/cdm/devices/" };
@@ -54,12 +67,8 @@ static int word_parse(const char *word, char name[CDM_NAME_MAX], uint64_t *seria
 		return WORD_REGION;
 	if (sscanf(word, "dax%u.%u%c", &a, &b, &rest) == 2)
 		return WORD_DAX;
-	if (!strncmp(word, "serial:", 7)) {
-		errno = 0;
-		*serial = strtoull(word + 7, &end, 0);
-		return *end || end == word + 7 || errno || !isdigit((unsigned char)word[7]) ?
-			-EINVAL : WORD_SERIAL;
-	}
+	if (!strncmp(word, "serial:", 7))
+		return serial_parse(word + 7, serial) ? -EINVAL : WORD_SERIAL;
 	if (sscanf(word, "%x:%x:%x.%x%c", &domain, &bus, &slot, &fn, &rest) == 4)
 		snprintf(name, CDM_NAME_MAX, "%04x:%02x:%02x.%x", domain, bus, slot, fn);
 	else if (sscanf(word, "%x:%x.%x%c", &bus, &slot, &fn, &rest) == 3)

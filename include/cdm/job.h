@@ -134,7 +134,8 @@ int cdm_job_online(struct cdm_job *job, const char *target, int isolation);
  *
  * cdm_job_get_drain() has the figures, of a dry run too.
  *
- * Returns: 0; CDM_ALREADY; -EXDEV: the node of the memory cannot hold these levels
+ * Returns: 0; CDM_ALREADY; -EINVAL: no level, or a length that is no whole blocks;
+ * -EXDEV: the node of the memory cannot hold these levels
  * together; -ERANGE: the level needs blocks of another size; -EOPNOTSUPP; -EBUSY;
  * -ENOMEM: no room for one block's data; -EPERM; -ETIMEDOUT; -ECANCELED; ...
  * Since: 0.1

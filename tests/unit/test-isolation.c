@@ -324,6 +324,18 @@ static void test_refusals(void **state)
 	}
 }
 
+static void test_no_such_level(void **state)
+{
+	static const int levels[] = { CDM_ISOLATION_SHARED + 1, CDM_ISOLATION_MIXED, -1 };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+		assert_int_equal(cdm_job_set_isolation(f->job, f->region, levels[i]), -EINVAL);
+		assert_true(says(f, "is no level"));
+		assert_int_equal(model.slices, 0);
+	}
+}
+
 static void test_memmap_in_blocks(void **state)
 {
 	struct fixture *f = *state;
@@ -367,6 +379,7 @@ int main(void)
 		test(test_no_room_for_a_block),
 		test(test_held_goes_online),
 		test(test_refusals),
+		test(test_no_such_level),
 		test(test_memmap_in_blocks),
 		test(test_mixed),
 	};

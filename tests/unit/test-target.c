@@ -87,6 +87,8 @@ static void test_words(void **state)
 		{ "region1", -ENOENT, NULL, NULL },
 		{ "dax7.1", -ENOENT, NULL, NULL },
 		{ "serial:0", -ENOENT, NULL, NULL },
+		{ "serial:0x", -EINVAL, NULL, NULL },
+		{ "serial:013434881", 0, "mem1", NULL },	/* decimal */
 		{ "0000:ff:00.0", -ENOENT, NULL, NULL },
 		{ "", -EINVAL, NULL, NULL },
 		{ "mem", -EINVAL, NULL, NULL },
