@@ -188,8 +188,6 @@ static int sync_lists(struct cdm_region *region, const struct device_range *rang
 	struct cdm_ctx *ctx = region->ctx;
 	int known, found, rc = cdm_poison_store_read(ctx, range->serial, list);
 
-	if (rc < 0)
-		return rc;
 	known = add_known(region, list);
 	if (known < 0)
 		return known;
@@ -199,7 +197,8 @@ static int sync_lists(struct cdm_region *region, const struct device_range *rang
 			 range->memdev, strerror(-found));
 		found = 0;
 	}
-	if (known || found)
+	/* what could not be read is not replaced */
+	if (!rc && (known || found))
 		rc = cdm_poison_store_write(ctx, range->serial, list);
 	found = retire_all(region, range, list);
 	return rc < 0 ? rc : found;

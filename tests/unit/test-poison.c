@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Lists of bad pages are joined, and remembered by device address. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "test.h"
 
@@ -151,6 +153,52 @@ static void test_retires_what_is_remembered(void **state)
 	assert_null(cdm_poison_get_next(poison));
 }
 
+/* What the kernel tells of the device's list, as a reader of its own instance has it. */
+static void device_has(struct fake *fake, const char *lines)
+{
+	char path[128];
+
+	fake_write(fake, "/sys/bus/cxl/devices/mem0/trigger_poison_list", "%s", "");
+	snprintf(path, sizeof(path), "/sys/kernel/tracing/instances/cdm-%d/trace", getpid());
+	fake_write(fake, path, "%s", lines);
+	snprintf(path, sizeof(path), "/sys/kernel/tracing/instances/cdm-%d/events/cxl/"
+		 "cxl_poison/enable", getpid());
+	fake_write(fake, path, "0");
+}
+
+static void test_joins_the_devices_own(void **state)
+{
+	struct fake *fake = *state;
+	char text[256];
+
+	device_has(fake, "# tracer: nop\n"
+		   "x-1 [0] 1.1: cxl_poison: memdev=mem01 dpa=0x10001000 dpa_length=0x40\n"
+		   "x-1 [0] 1.1: cxl_poison: memdev=mem0 host=0000:0d:00.0 serial=4660 "
+		   "dpa=0x10004fc0 dpa_length=0x80 source=Injected\n"
+		   "x-1 [0] 1.1: cxl_poison: memdev=mem0 dpa=0x10006000");
+	assert_int_equal(cdm_region_sync_poison(region_of(fake)), 2);
+	assert_int_equal(nr_kernel, 2);
+	assert_int_equal(kernel[0].addr, START + 0x4000);
+	assert_int_equal(kernel[0].source, CDM_BAD_DEVICE);
+	assert_int_equal(kernel[1].addr, START + 0x5000);
+	assert_true(cdm_read_file(fake->ctx, text, sizeof(text), STORE) > 0);
+	assert_int_equal(strncmp(text, "0x10004000 ", 11), 0);
+	assert_int_equal(cdm_region_sync_poison(region_of(fake)), 0);
+}
+
+/* What cannot be read is not replaced, and what is known else is not used for that. */
+static void test_retires_without_the_store(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_write(fake, STORE "/x", "%s", "");
+	device_has(fake, "x: cxl_poison: memdev=mem0 dpa=0x10004000 dpa_length=0x40\n");
+	assert_int_equal(cdm_region_sync_poison(region_of(fake)), -EISDIR);
+	assert_int_equal(nr_kernel, 1);
+	assert_int_equal(kernel[0].addr, START + 0x4000);
+	assert_true(cdm_exists(fake->ctx, STORE "/x"));
+}
+
 /* The list is of the region, which is the same one after a look at all of them. */
 static void test_stays_with_its_region(void **state)
 {
@@ -199,6 +247,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_is_bad, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_remembers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_retires_what_is_remembered, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_joins_the_devices_own, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_retires_without_the_store, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_stays_with_its_region, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_keeps_what_it_adds_to, set_up, tear_down),
