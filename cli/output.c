@@ -10,6 +10,7 @@
 
 #include "cmd.h"
 #include "keep.h"
+#include "message.h"
 #include "output.h"
 #include "size.h"
 #include "text.h"
@@ -94,6 +95,14 @@ static const char *cell(const struct field *field, const void *row,
 	return buffer;
 }
 
+/* Said here once for all who print. */
+static int told(int rc)
+{
+	if (rc)
+		error("cannot make the answer: %s", strerror(-rc));
+	return rc;
+}
+
 /* JSON is UTF-8, whatever somebody called his process. */
 static struct json_object *json_text(const char *text)
 {
@@ -128,38 +137,53 @@ static struct json_object *json_value(const struct field *field,
 	return json_object_new_uint64(number(field, row));
 }
 
+/* Half of an answer is none. */
+static struct json_object *json_drop(struct json_object *whole,
+				     struct json_object *part)
+{
+	json_object_put(part);
+	json_object_put(whole);
+	return NULL;
+}
+
 static struct json_object *json_row(const struct field *fields,
 				    const void *row)
 {
-	struct json_object *object = json_object_new_object();
+	struct json_object *object = json_object_new_object(), *value;
 
-	if (!object)
-		return NULL;
-	for (; fields->key; fields++)
-		json_object_object_add(object, fields->key,
-				       json_value(fields, row));
+	for (; object && fields->key; fields++) {
+		value = json_value(fields, row);
+		/* a null that is meant is one, too */
+		if ((!value && !is_absent(fields, row)) ||
+		    json_object_object_add(object, fields->key, value))
+			return json_drop(object, value);
+	}
 	return object;
 }
 
 static struct json_object *json_array(const struct table *table)
 {
-	struct json_object *array = json_object_new_array();
+	struct json_object *array = json_object_new_array(), *object;
 	const char *row = table->rows;
 
-	if (!array)
-		return NULL;
-	for (size_t i = 0; i < table->nr_rows; i++, row += table->row_size)
-		json_object_array_add(array, json_row(table->fields, row));
+	for (size_t i = 0; array && i < table->nr_rows; i++) {
+		object = json_row(table->fields, row);
+		if (!object || json_object_array_add(array, object))
+			return json_drop(array, object);
+		row += table->row_size;
+	}
 	return array;
 }
 
 static int json_print(struct json_object *json, int style)
 {
-	if (!json)
-		return -ENOMEM;
-	puts(json_object_to_json_string_ext(json, style));
+	const char *text = json ? json_object_to_json_string_ext(json, style) :
+				  NULL;
+
+	if (text)
+		puts(text);
 	json_object_put(json);
-	return 0;
+	return text ? 0 : -ENOMEM;
 }
 
 static int column_flags(const struct field *field)
@@ -263,42 +287,42 @@ static int print_tables(const struct table *tables, size_t nr, bool blank)
 	return rc;
 }
 
-static void add_arrays(struct json_object *object, const struct table *tables,
-		       size_t nr)
+/* Takes @object; returns it with the arrays, or NULL. */
+static struct json_object *add_arrays(struct json_object *object,
+				      const struct table *tables, size_t nr)
 {
-	for (size_t i = 0; i < nr; i++)
-		json_object_object_add(object, tables[i].key,
-				       json_array(&tables[i]));
+	struct json_object *array;
+
+	for (size_t i = 0; object && i < nr; i++) {
+		array = json_array(&tables[i]);
+		if (!array ||
+		    json_object_object_add(object, tables[i].key, array))
+			return json_drop(object, array);
+	}
+	return object;
 }
 
 int output_tables(const struct table *tables, size_t nr)
 {
-	struct json_object *json;
-
 	if (!ui.json)
-		return print_tables(tables, nr, false);
+		return told(print_tables(tables, nr, false));
 	if (nr == 1)
-		return json_print(json_array(tables), JSON_STYLE);
-	json = json_object_new_object();
-	if (json)
-		add_arrays(json, tables, nr);
-	return json_print(json, JSON_STYLE);
+		return told(json_print(json_array(tables), JSON_STYLE));
+	return told(json_print(add_arrays(json_object_new_object(), tables, nr),
+			       JSON_STYLE));
 }
 
 int output_record(const struct field *fields, const void *row,
 		  const struct table *tables, size_t nr)
 {
-	struct json_object *json;
 	int rc;
 
 	if (!ui.json) {
 		rc = print_record(fields, row);
-		return rc ? rc : print_tables(tables, nr, true);
+		return told(rc ? rc : print_tables(tables, nr, true));
 	}
-	json = json_row(fields, row);
-	if (json)
-		add_arrays(json, tables, nr);
-	return json_print(json, JSON_STYLE);
+	return told(json_print(add_arrays(json_row(fields, row), tables, nr),
+			       JSON_STYLE));
 }
 
 int output_event(const struct field *fields, const void *row)
@@ -311,7 +335,7 @@ int output_event(const struct field *fields, const void *row)
 		rc = json_print(json_row(fields, row), JSON_C_TO_STRING_PLAIN |
 				JSON_C_TO_STRING_NOSLASHESCAPE);
 		fflush(stdout);
-		return rc;
+		return told(rc);
 	}
 	for (; fields->key; fields++) {
 		if (!fields->title || is_absent(fields, row))

@@ -82,7 +82,7 @@ void table_free(struct table *table);
  * JSON is an array of flat objects for one table, and an object of such
  * arrays for several. For people an empty table is left out.
  *
- * Returns: 0, or -ENOMEM.
+ * Returns: 0, or -ENOMEM after a message.
  */
 int output_tables(const struct table *tables, size_t nr);
 
