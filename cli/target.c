@@ -88,9 +88,12 @@ enum exit_code targets_find(struct cdm_ctx *ctx, int nr_words, char **words,
 			    bool regions, struct targets *targets)
 {
 	enum exit_code code;
+	int rc = cdm_refresh(ctx);
 
 	targets->list = NULL;
 	targets->nr = 0;
+	if (rc < 0)
+		return session_report(ctx, rc);
 	for (int i = 0; i < nr_words; i++) {
 		if (!strcmp(words[i], "all")) {
 			add_all(ctx, regions, targets);

@@ -427,13 +427,15 @@ static enum exit_code run(int argc, char **argv)
 	struct filter filter = { NULL, NULL };
 	struct cdm_ctx *ctx = session_open();
 	enum exit_code code;
+	int rc;
 
 	(void)argc;
 	(void)argv;
 	if (!ctx)
 		return EXIT_FAILED;
 	choose_default();
-	code = find_filter(ctx, &filter);
+	rc = cdm_refresh(ctx);
+	code = rc < 0 ? session_report(ctx, rc) : find_filter(ctx, &filter);
 	if (code == EXIT_DONE)
 		code = collect(ctx, &filter, tables);
 	if (code != EXIT_DONE)

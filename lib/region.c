@@ -187,6 +187,7 @@ int cdm_regions_refresh(struct cdm_ctx *ctx)
 	struct cdm_region *old = ctx->regions, **tail = &ctx->regions;
 	struct cdm_names names;
 	int rc = cdm_scan(ctx, &names, "cdm", CDM_BUS);
+	bool whole = true;
 
 	if (rc < 0 && rc != -ENOENT)
 		return cdm_fail(ctx, -rc, "read %s: %s", CDM_BUS, strerror(-rc));
@@ -195,6 +196,7 @@ int cdm_regions_refresh(struct cdm_ctx *ctx)
 	for (unsigned int i = 0; !rc && i < names.nr; i++) {
 		struct cdm_region *region = region_new(ctx, names.name[i]), *known;
 
+		whole &= !!region;
 		if (!region || region_read(region) < 0) {
 			cdm_region_unref(region);
 			continue;
@@ -217,7 +219,7 @@ int cdm_regions_refresh(struct cdm_ctx *ctx)
 		cdm_region_unref(old);
 		old = next;
 	}
-	return 0;
+	return whole ? 0 : cdm_fail(ctx, ENOMEM, "read %s: out of memory", CDM_BUS);
 }
 
 int cdm_region_refresh(struct cdm_region *region)
