@@ -63,6 +63,8 @@ block_state() { echo "$1" >"$memory/memory$2/state"; }
 nodes_refuse() {
 	local nid
 	for nid in $1; do
+		! grep -q "^[0-9]* 0 $nid " /proc/cdm_zonelists ||
+			fail "a fallback list names node $nid"
 		echo "$nid" >/proc/cdm_alloc
 		echo "for a device on node $nid: $(tr '\n' ';' </proc/cdm_alloc)"
 		grep -q ': 0$' /proc/cdm_alloc || fail "nobody got a page at all"
@@ -70,8 +72,6 @@ nodes_refuse() {
 		! numactl --membind="$nid" true 2>/dev/null ||
 			fail "a program could be bound to node $nid"
 		cpuset_refuses "$nid"
-		! grep -q "^[0-9]* 0 $nid " /proc/cdm_zonelists ||
-			fail "a fallback list names node $nid"
 	done
 }
 
