@@ -442,6 +442,39 @@ void cdm_drain_stop(struct cdm_region *region)
 	region->offliner = NULL;
 }
 
+/**
+ * struct cdm_offliner_new - a thread that is wanted
+ * @work: makes it
+ * @region: whose blocks it is to take offline
+ * @task: the thread, or an error
+ */
+struct cdm_offliner_new {
+	struct work_struct work;
+	struct cdm_region *region;
+	struct task_struct *task;
+};
+
+static void offliner_create(struct work_struct *work)
+{
+	struct cdm_offliner_new *new =
+		container_of(work, struct cdm_offliner_new, work);
+
+	new->task = kthread_create(offliner_run, new->region, "cdm_offline/%d",
+				   new->region->id);
+}
+
+/* A killed process can not make threads, but may be who removes the region. */
+static struct task_struct *offliner_new(struct cdm_region *region)
+{
+	struct cdm_offliner_new new = { .region = region };
+
+	INIT_WORK_ONSTACK(&new.work, offliner_create);
+	schedule_work(&new.work);
+	flush_work(&new.work);
+	destroy_work_on_stack(&new.work);
+	return new.task;
+}
+
 static int offliner_start(struct cdm_region *region, struct cdm_block *only)
 {
 	struct task_struct *task;
@@ -451,7 +484,7 @@ static int offliner_start(struct cdm_region *region, struct cdm_block *only)
 	if (region->offliner && region->offline_only == only)
 		return 0;
 	cdm_drain_stop(region);
-	task = kthread_create(offliner_run, region, "cdm_offline/%d", region->id);
+	task = offliner_new(region);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	get_task_struct(task);
@@ -543,7 +576,7 @@ static int system_drain(struct cdm_region *region,
  *
  * Context: may sleep; the caller holds cdm_region.admin.
  * Return: 0; -ETIMEDOUT; -EINTR after a signal and -ENODEV when the region
- * begins to leave, both only if interruptible.
+ * begins to leave, both only if interruptible; what kthread_create() said.
  */
 int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 		    struct cdm_drained *drained)
@@ -621,7 +654,9 @@ void cdm_region_evacuate(struct cdm_region *region)
 	if (region->state != CDM_HELD)
 		drain_begin(region, NULL);
 	cdm_lose_if_absent(region);
-	cdm_drain_until(region, &none, &drained);
+	/* System blocks that were left behind would be the kernel's for ever. */
+	while (cdm_drain_until(region, &none, &drained))
+		schedule_timeout_uninterruptible(msecs_to_jiffies(PAUSE_MAX_MS));
 }
 
 static void drain_give_up(struct cdm_region *region)
