@@ -32,6 +32,19 @@ static bool run_is_huge(const struct cdm_move *move,
 	       (!move->to || atomic_long_read(&move->to->nr_system));
 }
 
+/*
+ * May huge pages be collected whole? A huge hole would be filled without a look at its
+ * destinations. And one that ends as small pages is split in this mapping alone, while
+ * the others keep an entry for a huge page that is none any more: in
+ * migrate_vma_split_unmapped_folio(), 7.2.
+ */
+static bool run_keeps_huge(const struct cdm_move *move, const struct cdm_spot *first,
+			   bool huge)
+{
+	return huge || (!(move->flags & CDM_MIGRATE_POPULATE) &&
+			first->kind != CDM_KIND_SHARED);
+}
+
 static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long end,
 		     const struct cdm_spot *spots, struct cdm_batch *batch,
@@ -54,8 +67,7 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 			 MIGRATE_VMA_SELECT_SYSTEM,
 	};
 
-	/* A huge hole would be filled without a look at its destinations. */
-	if (huge || !(move->flags & CDM_MIGRATE_POPULATE))
+	if (run_keeps_huge(move, spots, huge))
 		args.flags |= CDM_MIGRATE_SELECT_COMPOUND;
 
 	counts[CDM_NO_SPACE] += nr - room;

@@ -4,9 +4,9 @@
  * vm: --expander 512M
  * timeout: 60
  *
- * Pages that a parent and its child share: they stay without CDM_MIGRATE_SHARED
- * and go with it, for both; copy-on-write gives each what is its own; the last
- * one to go frees the page.
+ * Pages that a parent and its child share, small and huge: they stay without
+ * CDM_MIGRATE_SHARED and go with it, for both; copy-on-write gives each what is its
+ * own; the last one to go frees the page.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -97,24 +97,34 @@ static void parent(pid_t pid)
 	content_check("parent at the end", second, HALF, 2);
 }
 
-int main(void)
+static void share(int advice)
 {
 	pid_t pid;
 
-	test_begin(1);
-	fd = region_open(id);
 	check(!pipe(to_child) && !pipe(to_parent), "pipe: %m");
-	first = map_anon(2 * HALF);
+	first = map_aligned(2 * HALF, HALF);
 	second = first + HALF;
-	check(!madvise(first, 2 * HALF, MADV_NOHUGEPAGE), "madvise: %m");
+	check(!madvise(first, 2 * HALF, advice), "madvise: %m");
 	content_write(first, HALF, 1);
 	content_write(second, HALF, 2);
+	check_equal("kB in huge pages", advice == MADV_HUGEPAGE ? 2 * HALF / 1024 : 0,
+		    proc_kb("/proc/self/smaps_rollup", "AnonHugePages"));
 
+	fflush(stdout);
 	pid = fork();
 	check(pid >= 0, "fork: %m");
 	if (!pid)
 		child();
 	parent(pid);
+	munmap(first, 2 * HALF);
+}
+
+int main(void)
+{
+	test_begin(1);
+	fd = region_open(id);
+	share(MADV_NOHUGEPAGE);
+	share(MADV_HUGEPAGE);
 	close(fd);
 	test_end();
 	return 0;
