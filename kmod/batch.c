@@ -241,9 +241,10 @@ static void entry_copy(struct cdm_batch *batch, unsigned long i,
 {
 	struct page *dst = dst_take(batch);
 
+	batch->unread[i] = dst && dst_fill(dst, src);
 	if (!dst)
 		batch->why[i] = CDM_NO_SPACE;
-	else if (dst_fill(dst, src))
+	else if (batch->unread[i])
 		batch->why[i] = CDM_RETIRED;
 	else
 		batch->dst[i] = migrate_pfn(page_to_pfn(dst));
@@ -280,6 +281,7 @@ void cdm_batch_copy(struct cdm_batch *batch, unsigned long nr, bool populate)
 		batch->dst[i] = 0;
 		batch->why[i] = CDM_BUSY;
 		batch->had_page[i] = src & MIGRATE_PFN_VALID;
+		batch->unread[i] = false;
 		if (src_waits(src, populate))
 			entry_copy(batch, i, src);
 	}
@@ -298,16 +300,17 @@ static struct cdm_region *region_of_page(struct page *page)
 	return block ? block->region : NULL;
 }
 
-static int huge_copy(struct folio *dst, struct page *src)
+static bool huge_copy(struct cdm_batch *batch, struct page *src)
 {
 	unsigned long i;
-	int rc = 0;
 
-	for (i = 0; i < HPAGE_PMD_NR && !rc; i++) {
-		rc = cdm_copy_page(folio_page(dst, i), src + i);
+	for (i = 0; i < HPAGE_PMD_NR; i++) {
+		batch->unread[i] = cdm_copy_page(folio_page(batch->huge, i), src + i);
+		if (batch->unread[i])
+			return false;
 		cond_resched();
 	}
-	return rc;
+	return true;
 }
 
 /**
@@ -328,10 +331,11 @@ enum cdm_result cdm_batch_copy_huge(struct cdm_batch *batch, unsigned long nr)
 	struct page *page;
 
 	memset(batch->dst, 0, nr * sizeof(*batch->dst));
+	memset(batch->unread, 0, nr * sizeof(*batch->unread));
 	if ((batch->src[0] & whole) != whole)
 		return CDM_BUSY;
 	page = migrate_pfn_to_page(batch->src[0]);
-	if (huge_copy(dst, page))
+	if (!huge_copy(batch, page))
 		return CDM_RETIRED;
 	region = region_of_page(page);
 	if (region && !cdm_cxl_present(region))

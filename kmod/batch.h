@@ -43,6 +43,7 @@ enum cdm_result {
  * @spots: what the page tables say
  * @why: enum cdm_result of an entry that does not move
  * @had_page: the entry had a page before it moved
+ * @unread: it has a page that can not be read
  */
 struct cdm_batch {
 	unsigned long src[CDM_WINDOW_PAGES];
@@ -56,6 +57,7 @@ struct cdm_batch {
 	struct cdm_spot spots[CDM_WINDOW_PAGES];
 	u8 why[CDM_WINDOW_PAGES];
 	bool had_page[CDM_WINDOW_PAGES];
+	bool unread[CDM_WINDOW_PAGES];
 };
 
 unsigned long cdm_batch_reserve(struct cdm_batch *batch, struct cdm_region *to,

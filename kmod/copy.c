@@ -14,11 +14,9 @@
  * @dst: written in full, unless an error is returned
  * @src: read machine-check safe, as copy_mc_highpage() does
  *
- * On an error the bad page is handed to memory_failure(), which runs later and
- * retires it.
- *
  * Context: any.
- * Return: 0, or -EHWPOISON if @src can not be read.
+ * Return: 0, or -EHWPOISON if @src can not be read: it has to be retired once it is
+ * where it was again.
  */
 int cdm_copy_page(struct page *dst, struct page *src)
 {
@@ -33,9 +31,5 @@ int cdm_copy_page(struct page *dst, struct page *src)
 	left = copy_mc_to_kernel(to, from, PAGE_SIZE);
 	kunmap_local(to);
 	kunmap_local(from);
-	if (!left)
-		return 0;
-
-	memory_failure_queue(page_to_pfn(src), 0);
-	return -EHWPOISON;
+	return left ? -EHWPOISON : 0;
 }

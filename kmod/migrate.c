@@ -23,6 +23,30 @@
 /* In which a reader lets go of what he had pinned, once he has begun to. */
 #define HELD_LET_GO_US		500
 
+/*
+ * Pages that could not be read are where they were again, and have to go. Only now:
+ * memory_failure() gives up on a page that is isolated, after marking it. Such a one
+ * is unmapped here, by the mark; in a huge page, which has to be split for that, it is
+ * handed to memory_failure() as if it had not been seen yet.
+ */
+static void batch_retire(const struct cdm_batch *batch, unsigned long nr)
+{
+	unsigned long i, pfn = 0;
+
+	for (i = 0; i < nr; i++) {
+		pfn = batch->src[i] & MIGRATE_PFN_VALID ?
+		      batch->src[i] >> MIGRATE_PFN_SHIFT : pfn + 1;
+		if (!batch->unread[i])
+			continue;
+		if (folio_test_large(page_folio(pfn_to_page(pfn))))
+			ClearPageHWPoison(pfn_to_page(pfn));
+		if (PageHWPoison(pfn_to_page(pfn)))
+			cdm_retire_pfn(pfn);
+		else
+			memory_failure_queue(pfn, 0);
+	}
+}
+
 /* A window that one huge page fills, to where it can stay one. */
 static bool run_is_huge(const struct cdm_move *move,
 			const struct cdm_spot *spots, unsigned long nr)
@@ -84,6 +108,7 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		migrate_vma_pages(&args);
 		cdm_batch_count_huge(batch, room, result, counts);
 		migrate_vma_finalize(&args);
+		batch_retire(batch, args.npages);
 	} else {
 		cdm_batch_refuse(batch, args.npages, !move->to);
 		cdm_batch_copy(batch, args.npages,
@@ -93,6 +118,7 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		cdm_batch_count(batch, args.npages, spots, counts);
 		counts[CDM_BUSY] += room - args.npages;
 		migrate_vma_finalize(&args);
+		batch_retire(batch, args.npages);
 	}
 	cdm_batch_unreserve(batch);
 }
@@ -357,6 +383,7 @@ static void evict_unmapped(struct cdm_batch *batch, unsigned long nr, u64 *count
 	migrate_device_pages(batch->src, batch->dst, nr);
 	cdm_batch_count(batch, nr, NULL, counts);
 	migrate_device_finalize(batch->src, batch->dst, nr);
+	batch_retire(batch, nr);
 	cdm_batch_unreserve(batch);
 }
 
@@ -479,6 +506,7 @@ void cdm_evict_huge(unsigned long pfn, ktime_t until, struct cdm_batch *batch,
 	migrate_device_pages(batch->src, batch->dst, CDM_WINDOW_PAGES);
 	cdm_batch_count_huge(batch, CDM_WINDOW_PAGES, result, counts);
 	migrate_device_finalize(batch->src, batch->dst, CDM_WINDOW_PAGES);
+	batch_retire(batch, CDM_WINDOW_PAGES);
 	cdm_batch_unreserve(batch);
 }
 
