@@ -748,7 +748,9 @@ void cdm_region_resume(struct cdm_region *region, struct file *file)
 	if (READ_ONCE(region->drainer) != file)
 		return;
 	mutex_lock(&region->admin);
-	if (region->state == CDM_DRAINING && region->drainer == file)
+	/* What was vacated stays so: its memory is about to go. */
+	if (region->state == CDM_DRAINING && region->drainer == file &&
+	    !READ_ONCE(region->leaving))
 		drain_give_up(region);
 	mutex_unlock(&region->admin);
 }

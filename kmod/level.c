@@ -368,7 +368,8 @@ void cdm_region_restore_isolation(struct cdm_region *region, struct file *file)
 	if (READ_ONCE(region->changer) != file)
 		return;
 	mutex_lock(&region->admin);
-	if (region->changer == file && region->state == CDM_ACTIVE) {
+	if (region->changer == file && region->state == CDM_ACTIVE &&
+	    !READ_ONCE(region->leaving)) {
 		cdm_drain_stop(region);
 		change_restore(region, level_before(region));
 	}

@@ -272,15 +272,23 @@ static int online_check(struct cdm_region *region, enum cdm_isolation isolation,
  * A drain that somebody else is in may last for ever; it is not waited for.
  *
  * Context: may sleep, interruptible.
- * Return: 0, -EBUSY if the region is being drained, -EINTR.
+ * Return: 0, -EBUSY if the region is being drained, -EINTR, -ENODEV if it has
+ * begun to leave: who waited may come after cdm_region_vacate().
  */
 int cdm_region_admin_lock(struct cdm_region *region)
 {
-	if (mutex_trylock(&region->admin))
-		return 0;
-	if (READ_ONCE(region->state) == CDM_DRAINING)
-		return -EBUSY;
-	return mutex_lock_interruptible(&region->admin);
+	int rc = 0;
+
+	if (!mutex_trylock(&region->admin)) {
+		if (READ_ONCE(region->state) == CDM_DRAINING)
+			return -EBUSY;
+		rc = mutex_lock_interruptible(&region->admin);
+	}
+	if (!rc && READ_ONCE(region->leaving)) {
+		mutex_unlock(&region->admin);
+		rc = -ENODEV;
+	}
+	return rc;
 }
 
 /**
