@@ -519,8 +519,11 @@ static int system_drain(struct cdm_region *region,
 	int rc;
 
 	if (limits->only ? limits->only->role != CDM_ROLE_SYSTEM :
-			   !atomic_long_read(&region->nr_system))
+			   !atomic_long_read(&region->nr_system)) {
+		/* The thread of the slice before has done it since. */
+		cdm_drain_stop(region);
 		return 0;
+	}
 	/*
 	 * The most of it by all workers, and then one thread does the rest; never
 	 * both, as that takes away the memory map that these look at.

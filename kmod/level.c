@@ -313,9 +313,11 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 	rc = blocks_change(&change, level, nr_blocks);
 	if (change.at)
 		cdm_stuck_count(region, change.at, &stuck);
-	if (!rc)
+	if (!rc) {
+		/* That of a slice before, if a block went offline in between. */
+		cdm_drain_stop(region);
 		change_end(region);
-	else if (rc != -ENODEV && !((wanted->flags & CDM_SET_ISOLATION_KEEP) &&
+	} else if (rc != -ENODEV && !((wanted->flags & CDM_SET_ISOLATION_KEEP) &&
 				    (rc == -ETIMEDOUT || rc == -EINTR))) {
 		change_reopen(&change);
 		change_restore(region, level_before(region) == level ?
