@@ -367,6 +367,8 @@ int cdm_region_set_isolation(struct cdm_region *region, struct file *file,
  */
 void cdm_region_restore_isolation(struct cdm_region *region, struct file *file)
 {
+	unsigned int i;
+
 	if (READ_ONCE(region->changer) != file)
 		return;
 	mutex_lock(&region->admin);
@@ -374,6 +376,11 @@ void cdm_region_restore_isolation(struct cdm_region *region, struct file *file)
 	    !READ_ONCE(region->leaving)) {
 		cdm_drain_stop(region);
 		change_restore(region, level_before(region));
+	} else if (region->changer == file) {
+		/* A drain came between: the levels stay as far as they got. */
+		for (i = 0; i < region->nr_blocks; i++)
+			region->blocks[i].before = CDM_ISOLATION_NONE;
+		WRITE_ONCE(region->changer, NULL);
 	}
 	mutex_unlock(&region->admin);
 }
