@@ -311,7 +311,9 @@ unsigned long cdm_system_alloc(struct cdm_region *region, unsigned int order,
 		.nr = nr,
 	};
 
+	/* The node may not be online before it has pages: to ask there is a stack dump. */
 	if (!nr || !atomic_long_read(&region->nr_system) ||
+	    !populated_zone(region_zone(region)) ||
 	    READ_ONCE(region->state) != CDM_ACTIVE)
 		return 0;
 	cdm_node_keep_pages(region->nid);
