@@ -169,8 +169,7 @@ int cdm_job_init(void)
 
 	queues[CDM_QUEUE_CALLS] = alloc_workqueue("cdm", WQ_UNBOUND,
 						  num_possible_cpus());
-	queues[CDM_QUEUE_DRAINS] = alloc_workqueue("cdm_drain",
-						   WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	queues[CDM_QUEUE_DRAINS] = alloc_workqueue("cdm_drain", WQ_UNBOUND, 0);
 	queues[CDM_QUEUE_REMOVALS] = alloc_workqueue("cdm_remove", WQ_UNBOUND, 0);
 	for (i = 0; i < CDM_NR_QUEUES; i++)
 		if (!queues[i]) {

@@ -15,7 +15,7 @@ struct cdm_batch;
 /**
  * enum cdm_queue - for whom a job is
  * @CDM_QUEUE_CALLS: calls that anybody may make, and fill it with
- * @CDM_QUEUE_DRAINS: drains, which may be what frees memory for somebody
+ * @CDM_QUEUE_DRAINS: drains, which do not wait behind those
  * @CDM_QUEUE_REMOVALS: what takes memory maps away. That is waited for under
  *	cdm_region.grow, which drains take
  */
