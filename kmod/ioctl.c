@@ -300,7 +300,7 @@ static int call_residency(struct cdm_region *region, struct file *file,
 	residency->out_next = residency->addr;
 	residency->out_nr_extents = 0;
 	survey.extents = kcalloc(ENTRIES_PER_COPY, sizeof(*survey.extents),
-				 GFP_KERNEL);
+				 GFP_KERNEL_ACCOUNT);
 	rc = survey.extents ? residency_copy(residency, &survey) : -ENOMEM;
 	kfree(survey.extents);
 	mmput(survey.mm);

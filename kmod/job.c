@@ -93,19 +93,23 @@ static void workers_free(struct cdm_worker *list, unsigned int nr)
 	kfree(list);
 }
 
-/* Workers with their batches; with little memory fewer than wanted. */
+/*
+ * Workers with their batches; with little memory fewer than wanted. Anybody may call,
+ * by as many threads as he has: that is memory of his cgroup.
+ */
 static struct cdm_worker *workers_new(struct cdm_job *job, unsigned int *nr,
 				      struct lock_class_key *key)
 {
+	gfp_t gfp = job->queue == CDM_QUEUE_CALLS ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
 	struct cdm_worker *list;
 	unsigned int i;
 
-	list = kcalloc(*nr, sizeof(*list), GFP_KERNEL);
+	list = kcalloc(*nr, sizeof(*list), gfp);
 	if (!list)
 		return NULL;
 	for (i = 0; i < *nr; i++) {
 		list[i].job = job;
-		list[i].batch = kvmalloc(sizeof(*list[i].batch), GFP_KERNEL);
+		list[i].batch = kvmalloc(sizeof(*list[i].batch), gfp);
 		if (!list[i].batch)
 			break;
 		INIT_WORK(&list[i].work, worker_run);

@@ -97,7 +97,8 @@ int cdm_survey(struct cdm_survey *survey, unsigned long deadline)
 	bool more = true;
 	int rc = 0;
 
-	spots = kmalloc_array(CDM_WINDOW_PAGES, sizeof(*spots), GFP_KERNEL);
+	spots = kmalloc_array(CDM_WINDOW_PAGES, sizeof(*spots),
+			      GFP_KERNEL_ACCOUNT);
 	if (!spots)
 		return -ENOMEM;
 	while (more && time_before(jiffies, deadline)) {
