@@ -165,9 +165,10 @@ bool cdm_chunk_is_free(struct cdm_block *block, unsigned long i)
 
 /**
  * cdm_block_poison_learn() - find the bad pages of a block that are not known
- * @block: a system block; what is not known when its memory map goes is forgotten
+ * @block: a system block that has just gone offline; what is not known when it comes
+ *	online again, or loses its memory map, is forgotten
  *
- * Context: may sleep; the memory map stays.
+ * Context: may sleep; notifier, under the hotplug locks.
  */
 void cdm_block_poison_learn(struct cdm_block *block)
 {

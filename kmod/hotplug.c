@@ -162,6 +162,8 @@ static int memory_event(struct notifier_block *nb, unsigned long action,
 		cdm_system_cancel_offline(block);
 		break;
 	case MEM_OFFLINE:
+		/* Its struct pages are still what they were, but not for long. */
+		cdm_block_poison_learn(block);
 		cdm_lost_clear(block);
 		cdm_system_set_presence(block, CDM_PRESENCE_OFFLINE);
 		break;

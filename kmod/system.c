@@ -581,7 +581,6 @@ int cdm_system_depopulate(struct cdm_block *block)
 	struct cdm_region *region = block->region;
 	int rc;
 
-	cdm_block_poison_learn(block);
 	rc = cdm_hotplug_remove(block);
 	if (rc)
 		return rc;
