@@ -99,7 +99,8 @@ void cdm_node_keep_pages(int nid)
 /*
  * May memory go online where it is about to? Ours only as movable, or it could not
  * leave again: whatever the kernel's default or an administrator asked for.
- * Somebody else's would be hidden with ours.
+ * Somebody else's would be hidden with ours. Bad pages only our own hook keeps from
+ * the allocator, and it is not there for who does that by hand.
  */
 static bool may_go_online(const struct cdm_block *block, unsigned long pfn)
 {
@@ -108,6 +109,12 @@ static bool may_go_online(const struct cdm_block *block, unsigned long pfn)
 
 	if (block && page_zonenum(page) != ZONE_MOVABLE)
 		return false;
+	if (block && block != READ_ONCE(onlining) &&
+	    cdm_retired_in(block->region, block->start_pfn, block->nr_pages)) {
+		pr_notice("cdm: memory at %#llx stays offline: it has bad pages; take %s offline and online\n",
+			  (u64)PFN_PHYS(pfn), dev_name(&block->region->dev));
+		return false;
+	}
 	if (!node_is_hidden(nid))
 		return !block || block->isolation == CDM_ISOLATION_SHARED;
 	if (block && block->isolation == CDM_ISOLATION_RESERVED)
