@@ -199,6 +199,10 @@ static struct page *dst_take(struct cdm_batch *batch)
 		unsigned long pfn = batch->pfns[batch->nr_taken++];
 		struct page *page = pfn_to_page(pfn);
 
+		if (!pfn_is_coherent(pfn) && PageHWPoison(page)) {
+			ordinary_free(page_folio(page));
+			continue;
+		}
 		if (!pfn_is_coherent(pfn)) {
 			lock_page(page);
 			return page;
