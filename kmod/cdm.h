@@ -307,7 +307,6 @@ struct cdm_region {
 /**
  * struct cdm_usage - the pages of a region, summed over its blocks
  * @total: pages of all blocks
- * @online: pages of the part in use
  * @used: pages that somebody owns
  * @draining: of those, pages in blocks that hand out none
  * @retired: bad pages
@@ -321,7 +320,6 @@ struct cdm_region {
  */
 struct cdm_usage {
 	unsigned long total;
-	unsigned long online;
 	unsigned long used;
 	unsigned long draining;
 	unsigned long retired;

@@ -143,6 +143,7 @@ static void block_census(struct cdm_block *block, struct cdm_census *census)
 				chunk_census(block, i, census);
 			else
 				chunk_poison_learn(block, i);
+			cond_resched();
 		}
 	mutex_unlock(&block->region->chunks);
 }

@@ -295,8 +295,6 @@ void cdm_usage_read(struct cdm_region *region, enum cdm_isolation level,
 			continue;
 		spin_lock_irqsave(&block->lock, flags);
 		usage->total += block->nr_pages;
-		if (block->online)
-			usage->online += block->nr_pages;
 		usage->used += block->nr_used;
 		usage->retired += __cdm_block_retired(block);
 		if (block->open)

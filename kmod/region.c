@@ -209,7 +209,7 @@ static void region_set_online(struct cdm_region *region, unsigned long nr_pages,
 					      isolation : CDM_ISOLATION_NONE;
 		region->blocks[i].before = CDM_ISOLATION_NONE;
 	}
-	region->online_pages = nr_pages;
+	WRITE_ONCE(region->online_pages, nr_pages);
 	region->isolation = isolation;
 	mutex_unlock(&region->grow);
 }

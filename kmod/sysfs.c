@@ -80,7 +80,15 @@ static ssize_t resource_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_ADMIN_RO(resource);
 
-USAGE_ATTR(size, total);
+/* Not a sum: nobody should have each page looked at for what is known. */
+static ssize_t size_show(struct device *dev, struct device_attribute *attr,
+			 char *buf)
+{
+	const struct cdm_region *region = to_cdm_region(dev);
+
+	return emit_pages(buf, (u64)region->nr_blocks * region->block_pages);
+}
+static DEVICE_ATTR_RO(size);
 
 static ssize_t cut_show(struct device *dev, struct device_attribute *attr,
 			char *buf)
@@ -96,7 +104,13 @@ static ssize_t block_size_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(block_size);
 
-USAGE_ATTR(online_size, online);
+static ssize_t online_size_show(struct device *dev,
+				struct device_attribute *attr, char *buf)
+{
+	return emit_pages(buf, READ_ONCE(to_cdm_region(dev)->online_pages));
+}
+static DEVICE_ATTR_RO(online_size);
+
 USAGE_ATTR(used, used);
 
 static ssize_t available_show(struct device *dev, struct device_attribute *attr,
