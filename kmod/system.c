@@ -212,7 +212,13 @@ static struct folio *folio_take(const struct take *take, struct list_head *aside
 			owner_mark(folio, take->owner);
 			return folio;
 		}
+		/* RAM of the same node: there is none of a region left that can be had. */
+		if (page_zonenum(&folio->page) != ZONE_MOVABLE) {
+			folio_put(folio);
+			return NULL;
+		}
 		list_add(&folio->lru, aside);
+		cond_resched();
 	} while (folio || expose_one(region) ||
 		 (!take->order && break_up_window(region)));
 	return NULL;
