@@ -235,7 +235,7 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  * @held_from: pfn at which the next pass begins to wait for pages that are held; a
  *	hint, written by the workers of a pass
  * @users: those who have or had pages, by their number (owner.c)
- * @users_lock: serializes additions to @users
+ * @users_lock: serializes additions to @users, and looks at all pages for them
  * @max_pages: that each of them may have; LONG_MAX for no limit
  * @recounted: jiffies when all pages of system blocks were last looked at for that
  * @retired: bad pages by pfn, with when and how they became known (poison.c); kept

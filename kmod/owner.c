@@ -102,6 +102,11 @@ void cdm_users_free(struct cdm_region *region)
 	xa_destroy(&region->users);
 }
 
+static bool recounted_lately(const struct cdm_region *region)
+{
+	return time_before(jiffies, READ_ONCE(region->recounted) + RECOUNT_AFTER);
+}
+
 /**
  * cdm_user_recount() - look whether a user has fewer pages than is known
  * @region: the region
@@ -118,13 +123,17 @@ void cdm_user_recount(struct cdm_region *region, struct cdm_user *user,
 
 	if (!user || !atomic_long_read(&region->nr_system) ||
 	    atomic_long_read(&user->nr_pages) + (long)nr <=
-	    READ_ONCE(region->max_pages) ||
-	    time_before(jiffies, READ_ONCE(region->recounted) + RECOUNT_AFTER))
+	    READ_ONCE(region->max_pages) || recounted_lately(region))
 		return;
-	for (i = 0; i < region->nr_blocks; i++)
-		if (READ_ONCE(region->blocks[i].role) == CDM_ROLE_SYSTEM)
-			cdm_system_usage(&region->blocks[i], &usage);
-	WRITE_ONCE(region->recounted, jiffies);
+	/* One looks for all: that may take longer than it is good for. */
+	mutex_lock(&region->users_lock);
+	if (!recounted_lately(region)) {
+		for (i = 0; i < region->nr_blocks; i++)
+			if (READ_ONCE(region->blocks[i].role) == CDM_ROLE_SYSTEM)
+				cdm_system_usage(&region->blocks[i], &usage);
+		WRITE_ONCE(region->recounted, jiffies);
+	}
+	mutex_unlock(&region->users_lock);
 }
 
 /**
