@@ -72,13 +72,14 @@ static enum cdm_isolation level_against(enum cdm_isolation level)
 
 static unsigned long block_used(struct cdm_block *block)
 {
-	struct cdm_stuck stuck;
+	struct cdm_usage usage = {};
 
 	if (block->role == CDM_ROLE_IDLE)
 		return 0;
-	cdm_stuck_count(block->region, block, &stuck);
+	if (block->role == CDM_ROLE_SYSTEM)
+		cdm_system_usage(block, &usage);
 	/* A block without a memory map costs less to change than an empty one. */
-	return stuck.left + 1;
+	return READ_ONCE(block->nr_used) + usage.used + 1;
 }
 
 /* The emptiest block that is not at @level; only those at @from, if that is one. */
