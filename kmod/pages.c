@@ -187,6 +187,10 @@ struct page *cdm_page_init(unsigned long pfn, u16 owner)
 
 	cdm_owner_set(block, pfn - block->start_pfn, owner);
 	cdm_zone_device_page_init(page, page_pgmap(page));
+	/* It writes all flags of the page, and may just have undone that one. */
+	if (!xa_empty(&block->region->retired) &&
+	    xa_load(&block->region->retired, pfn))
+		SetPageHWPoison(page);
 	return page;
 }
 
