@@ -325,7 +325,8 @@ bool cdm_blocks_make_room(struct cdm_region *region, unsigned long nr_pages)
  * @region: the region
  *
  * Context: may sleep; takes cdm_region.grow.
- * Return: 0, or why a block could not get it.
+ * Return: 0, or why a block could not get it; -ENODEV if the region has begun to
+ * leave, which waits for this.
  */
 int cdm_blocks_populate(struct cdm_region *region)
 {
@@ -333,10 +334,13 @@ int cdm_blocks_populate(struct cdm_region *region)
 	int rc = 0;
 
 	mutex_lock(&region->grow);
-	for (i = 0; i < region->nr_blocks && !rc; i++)
-		if (region->blocks[i].role == CDM_ROLE_IDLE &&
-		    region->blocks[i].isolation == CDM_ISOLATION_SHARED)
-			rc = block_populate(&region->blocks[i]);
+	for (i = 0; i < region->nr_blocks && !rc; i++) {
+		if (region->blocks[i].role != CDM_ROLE_IDLE ||
+		    region->blocks[i].isolation != CDM_ISOLATION_SHARED)
+			continue;
+		rc = READ_ONCE(region->leaving) ? -ENODEV :
+						  block_populate(&region->blocks[i]);
+	}
 	mutex_unlock(&region->grow);
 	return rc;
 }
