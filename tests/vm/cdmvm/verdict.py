@@ -14,6 +14,7 @@ REPORTS = re.compile(
     r"possible irq lock inversion|"
     r"scheduling while atomic|sleeping function called|refcount_t:|"
     r"list_(add|del) corruption|Voluntary context switch within RCU|"
+    r"allocation from offline node|"
     r"cdm-vm: (cannot load|no root disk)")
 
 # What the stock kernels say in this machine by themselves: (expression for the first
