@@ -534,6 +534,12 @@ static int system_drain(struct cdm_region *region,
 		} while (cdm_lost_wait(region));
 		if (got < 0 && got != -ENOMEM)
 			return got;
+		/* Time was up before they were done: they go on in the next slice. */
+		if (got > 0 && !limits->only && limits->has_deadline &&
+		    time_after(jiffies, limits->deadline)) {
+			cdm_stuck_reset(region);
+			return -ETIMEDOUT;
+		}
 	}
 	before = system_used(region, limits);
 	rc = offliner_start(region, limits->only);
