@@ -344,6 +344,9 @@ enum cdm_result cdm_batch_copy_huge(struct cdm_batch *batch, unsigned long nr)
 	region = region_of_page(page);
 	if (region && !cdm_cxl_present(region))
 		return CDM_BUSY;
+	region = region_of_page(&dst->page);
+	if (region && !cdm_cxl_present(region))
+		return CDM_BUSY;
 	folio_lock(dst);
 	batch->dst[0] = migrate_pfn(folio_pfn(dst)) | CDM_MIGRATE_PFN_COMPOUND;
 	batch->huge = NULL;
@@ -409,23 +412,50 @@ void cdm_batch_refuse(struct cdm_batch *batch, unsigned long nr, bool to_ram)
 	}
 }
 
+/* Is the card that pages go to away? All go to one region, or to RAM. */
+static bool dst_is_absent(const struct cdm_batch *batch, unsigned long nr)
+{
+	struct cdm_region *region = NULL;
+	unsigned long i;
+
+	for (i = 0; i < nr && !batch->dst[i]; i++)
+		;
+	if (i < nr)
+		region = region_of_page(migrate_pfn_to_page(batch->dst[i]));
+	return region && !cdm_cxl_present(region);
+}
+
+static void entry_forget(struct cdm_batch *batch, unsigned long i,
+			 enum cdm_result why)
+{
+	struct page *page = migrate_pfn_to_page(batch->dst[i]);
+
+	unlock_page(page);
+	put_page(page);
+	batch->dst[i] = 0;
+	batch->why[i] = why;
+}
+
 /**
- * cdm_batch_verify() - forget copies of pages of regions that are not there any more
+ * cdm_batch_verify() - forget copies from or to regions that are not there any more
  * @batch: after cdm_batch_copy()
  * @nr: entries
  *
- * What a card that went gave as its content is none.
+ * What a card that went gave as its content is none, and what it was given is lost:
+ * that stays where it is.
  *
  * Context: may sleep.
  */
 void cdm_batch_verify(struct cdm_batch *batch, unsigned long nr)
 {
+	bool present = true, absent = dst_is_absent(batch, nr);
 	struct cdm_region *asked = NULL, *region;
-	bool present = true;
 	struct page *page;
 	unsigned long i;
 
 	for (i = 0; i < nr; i++) {
+		if (absent && batch->dst[i])
+			entry_forget(batch, i, CDM_BUSY);
 		page = migrate_pfn_to_page(batch->src[i]);
 		region = batch->dst[i] && page ? region_of_page(page) : NULL;
 		if (!region)
@@ -434,13 +464,8 @@ void cdm_batch_verify(struct cdm_batch *batch, unsigned long nr)
 			asked = region;
 			present = cdm_cxl_present(region);
 		}
-		if (present)
-			continue;
-		page = migrate_pfn_to_page(batch->dst[i]);
-		unlock_page(page);
-		put_page(page);
-		batch->dst[i] = 0;
-		batch->why[i] = CDM_RETIRED;
+		if (!present)
+			entry_forget(batch, i, CDM_RETIRED);
 	}
 }
 
