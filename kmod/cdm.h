@@ -360,6 +360,7 @@ void cdm_owner_give_back(struct cdm_block *block, unsigned long bit, u16 owner);
 void cdm_owner_set(struct cdm_block *block, unsigned long bit, u16 owner);
 void cdm_owner_pass(struct page *to, struct page *from);
 u16 *cdm_owners_alloc(const struct cdm_block *block);
+void cdm_owners_forget(struct cdm_block *block);
 void cdm_owners_free(struct cdm_block *block);
 
 /* cxl.c */

@@ -219,7 +219,10 @@ void cdm_system_usage(struct cdm_block *block, struct cdm_usage *usage)
 	if (block->isolation == CDM_ISOLATION_RESERVED)
 		usage->foreign += census.foreign;
 	usage->retired += retired;
-	usage->free += block->nr_pages - census.used - retired;
+	/* By hand it can be offline; and a bad page can be part of a huge one in use. */
+	if (READ_ONCE(block->presence) != CDM_PRESENCE_OFFLINE)
+		usage->free += block->nr_pages -
+			       min(block->nr_pages, census.used + retired);
 	if (READ_ONCE(block->region->state) == CDM_DRAINING)
 		usage->draining += census.used;
 	usage->memmap_ram_bytes += block->nr_pages * sizeof(struct page);

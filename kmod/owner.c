@@ -279,20 +279,31 @@ u16 *cdm_owners_alloc(const struct cdm_block *block)
 }
 
 /**
- * cdm_owners_free() - no page of a block is anybody's any more
- * @block: the block, whose pages nobody takes or frees
+ * cdm_owners_forget() - no page of a block is anybody's any more
+ * @block: the block, which has marks, and whose pages nobody takes or frees
+ *
+ * Context: any.
+ */
+void cdm_owners_forget(struct cdm_block *block)
+{
+	unsigned long bit;
+
+	for (bit = 0; bit < block->nr_pages; bit++)
+		if (block->owners[bit])
+			cdm_owner_set(block, bit, CDM_OWNER_NONE);
+}
+
+/**
+ * cdm_owners_free() - the same, and nobody will have one
+ * @block: the block
  *
  * Context: may sleep.
  */
 void cdm_owners_free(struct cdm_block *block)
 {
-	unsigned long bit;
-
 	if (!block->owners)
 		return;
-	for (bit = 0; bit < block->nr_pages; bit++)
-		if (block->owners[bit])
-			cdm_owner_set(block, bit, CDM_OWNER_NONE);
+	cdm_owners_forget(block);
 	kvfree(block->owners);
 	block->owners = NULL;
 }

@@ -458,12 +458,14 @@ void cdm_system_set_presence(struct cdm_block *block,
 	unsigned long i;
 
 	mutex_lock(&block->region->chunks);
-	if (presence == CDM_PRESENCE_OFFLINE)
+	if (presence == CDM_PRESENCE_OFFLINE) {
 		for (i = 0; i < cdm_nr_chunks(block); i++)
 			__chunk_set(block, i, CDM_CHUNK_EXPOSED);
-	else if (block->presence == CDM_PRESENCE_OFFLINE)
+		cdm_owners_forget(block);
+	} else if (block->presence == CDM_PRESENCE_OFFLINE) {
 		atomic_long_add(__chunks_waiting(block) * CDM_CHUNK_PAGES,
 				&block->region->nr_withheld);
+	}
 	block->presence = presence;
 	mutex_unlock(&block->region->chunks);
 	if (presence == CDM_PRESENCE_ONLINE)
