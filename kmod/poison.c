@@ -123,8 +123,9 @@ int cdm_poison_retire(struct cdm_region *region,
 	else if (!rc && block->role == CDM_ROLE_SYSTEM)
 		unused = false;
 	mutex_unlock(&region->grow);
+	/* Not by its queue, which has room for 16 and drops the rest of a long list. */
 	if (!unused)
-		memory_failure_queue(pfn, 0);
+		memory_failure(pfn, 0);
 	return rc;
 }
 
