@@ -33,6 +33,10 @@ static void batch_retire(const struct cdm_batch *batch, unsigned long nr)
 {
 	unsigned long i, pfn = 0;
 
+	/* What has just been put back is in a batch of the LRU's, and can not be split. */
+	if (memchr(batch->unread, true, nr))
+		cdm_lru_drain_this_cpu();
+
 	for (i = 0; i < nr; i++) {
 		pfn = batch->src[i] & MIGRATE_PFN_VALID ?
 		      batch->src[i] >> MIGRATE_PFN_SHIFT : pfn + 1;
@@ -45,6 +49,23 @@ static void batch_retire(const struct cdm_batch *batch, unsigned long nr)
 		else
 			memory_failure_queue(pfn, 0);
 	}
+}
+
+/*
+ * A page of RAM that was off the LRU at the wrong moment keeps the reference of the
+ * memory_failure() that gave it up, so it can not be isolated and is not among those.
+ * Unmapped it can be.
+ */
+static void run_retire(const struct cdm_batch *batch, const struct cdm_spot *spots,
+		       unsigned long nr)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++)
+		if (!batch->src[i] && spots[i].where == CDM_WHERE_RAM &&
+		    spots[i].pfn && !spots[i].huge &&
+		    PageHWPoison(pfn_to_page(spots[i].pfn)))
+			cdm_retire_pfn(spots[i].pfn);
 }
 
 /* A window that one huge page fills, to where it can stay one. */
@@ -102,6 +123,7 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		counts[CDM_UNSUPPORTED] += room;
 	} else if (!args.cpages) {
 		counts[CDM_BUSY] += room;
+		run_retire(batch, spots, args.npages);
 	} else if (huge) {
 		cdm_batch_refuse(batch, args.npages, !move->to);
 		result = cdm_batch_copy_huge(batch, args.npages);
@@ -119,6 +141,7 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		counts[CDM_BUSY] += room - args.npages;
 		migrate_vma_finalize(&args);
 		batch_retire(batch, args.npages);
+		run_retire(batch, spots, args.npages);
 	}
 	cdm_batch_unreserve(batch);
 }

@@ -84,6 +84,7 @@ static struct cdm_spot folio_spot(struct vm_area_struct *vma,
 		.where = id < 0 ? CDM_WHERE_RAM : id,
 		.kind = CDM_KIND_PAGE,
 		.huge = huge_pmd,
+		.pfn = pfn,
 	};
 
 	if (id < 0 && folio_is_zone_device(folio))

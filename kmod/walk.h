@@ -36,11 +36,13 @@ enum cdm_kind {
  * @where: id of a region, or CDM_WHERE_*
  * @kind: enum cdm_kind
  * @huge: mapped as part of a huge page
+ * @pfn: of the page, or of the huge page that it is part of; 0 if there is none
  */
 struct cdm_spot {
 	s16 where;
 	u8 kind;
 	bool huge;
+	unsigned long pfn;
 };
 
 unsigned long cdm_walk_gap(struct mm_struct *mm, unsigned long addr,
