@@ -360,19 +360,26 @@ static bool pass_waits(const struct cdm_region *region, unsigned int idle_passes
 		idle_passes % IMPATIENT_PASSES == 0);
 }
 
-/* Have what is held now and then let go; this thread is the only one at the block. */
-static void block_wait(struct cdm_region *region, struct cdm_block *block)
+/*
+ * Have what is held now and then let go, and what the kernel leaves alone, as it does
+ * with huge pages that have a bad page; this thread is the only one at the block.
+ */
+static void block_wait(struct cdm_region *region, struct cdm_block *block, bool again)
 {
 	const struct cdm_limits limits = { .only = block };
 	struct cdm_drained drained = {};
 
-	if (block->isolation == CDM_ISOLATION_RESERVED && block_is_held(block))
+	if (block->isolation == CDM_ISOLATION_RESERVED &&
+	    (again || block_is_held(block)))
 		drain_pass(region, &limits, true, true, &drained);
 }
 
-/* Try each system block for at most @limit jiffies. Return: how many are left. */
+/*
+ * Try each system block for at most @limit jiffies; @again: not for the first time.
+ * Return: how many are left.
+ */
 static unsigned int offline_pass(struct cdm_region *region, unsigned long limit,
-				 bool waits)
+				 bool waits, bool again)
 {
 	unsigned int i, left = 0;
 
@@ -386,7 +393,7 @@ static unsigned int offline_pass(struct cdm_region *region, unsigned long limit,
 		    (region->offline_only && region->offline_only != block))
 			continue;
 		if (waits && !READ_ONCE(region->offline_stop))
-			block_wait(region, block);
+			block_wait(region, block, again);
 		if (!READ_ONCE(region->offline_stop) && !block_is_held(block) &&
 		    ram_has_room()) {
 			schedule_delayed_work(&region->nudge, limit);
@@ -410,7 +417,9 @@ static int offliner_run(void *data)
 
 	allow_signal(SIGTERM);
 	while (!READ_ONCE(region->offline_stop)) {
-		left = offline_pass(region, limit, pass_waits(region, ++passes));
+		passes++;
+		left = offline_pass(region, limit, pass_waits(region, passes),
+				    passes > 1);
 		if (!left)
 			break;
 		limit = left < before ? OFFLINE_TRY_MIN :

@@ -6,9 +6,10 @@
  *
  * Pages go bad in the middle of things, wherever they are just then: while two move
  * them in opposite directions, and while the region drains; mapped by a process and
- * its child, small and huge, at private and at reserved. Whatever the moment: nobody
- * keeps a mapping of a bad page, each page has its content or is a SIGBUS, at most as
- * many are as went bad, and the region has all of its own among those it retired.
+ * its child, small and huge, at private and at reserved. Whatever the moment: each
+ * page has its content or is a SIGBUS, at most as many are as went bad, nobody keeps a
+ * mapping of a bad page, but of one at reserved that the kernel gave up on, and the
+ * region has all of its own among those it retired.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,43 +34,58 @@ static const int id;
 static int fd;
 static char *memory;
 static atomic_bool stop;
-static uint64_t bad[MAX_BAD];
+static struct bad_frame {
+	uint64_t frame;
+	bool kept;	/* ordinary memory of the region that the kernel gave up on */
+} bad[MAX_BAD];
 static unsigned int nr_bad, nr_bad_of_region;
+static unsigned int level;
 
-/* As mcelog(8) says it. The kernel may not manage at once; bad it is all the same. */
-static void hard_offline(uint64_t frame)
+/*
+ * As mcelog(8) says it. The kernel gives up on pages that are on their way just then;
+ * bad they are all the same. Return: whether it did.
+ */
+static bool hard_offline(uint64_t frame)
 {
 	int file = open("/sys/devices/system/memory/hard_offline_page", O_WRONLY);
 	char text[32];
 	int length = snprintf(text, sizeof(text), "%#llx",
 			      (unsigned long long)frame * PAGE);
+	bool gave_up;
 
 	check(file >= 0, "hard_offline_page: %m");
-	if (write(file, text, length) != length)
+	gave_up = write(file, text, length) != length;
+	if (gave_up)
 		note("frame %#llx: %m", (unsigned long long)frame);
 	close(file);
+	return gave_up;
 }
 
-static bool is_bad(uint64_t frame)
+static const struct bad_frame *bad_find(uint64_t frame)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr_bad; i++)
-		if (bad[i] == frame)
-			return true;
-	return false;
+		if (bad[i].frame == frame)
+			return &bad[i];
+	return NULL;
 }
 
 /* One more page frame that held a page of the memory a moment ago goes bad. */
 static void go_bad(void)
 {
+	bool of_region, gave_up;
 	uint64_t frame = 0;
 
-	while (!frame || is_bad(frame))
+	while (!frame || bad_find(frame))
 		frame = page_frame(0, memory + random() % PAGES * PAGE);
-	bad[nr_bad++] = frame;
-	nr_bad_of_region += frame_where(frame) == id;
-	hard_offline(frame);
+	of_region = frame_where(frame) == id;
+	gave_up = hard_offline(frame);
+	nr_bad_of_region += of_region;
+	bad[nr_bad++] = (struct bad_frame) {
+		.frame = frame,
+		.kept = gave_up && of_region && level == CDM_ISOLATION_RESERVED,
+	};
 }
 
 /* Two opposite ones, until they are told to stop. */
@@ -100,20 +116,37 @@ static void *drain_run(void *data)
 	return NULL;
 }
 
+/* The bad pages are the region's, and out of use, as far as they will be. */
+static bool settled(void)
+{
+	const struct bad_frame *found;
+	size_t at;
+
+	for (at = 0; at < LENGTH; at += PAGE) {
+		found = bad_find(page_frame(0, memory + at));
+		if (found && !found->kept)
+			return false;
+	}
+	return region_read(id, "retired") == nr_bad_of_region * PAGE;
+}
+
 /*
- * The kernel gives up on pages that are on their way, or were a moment ago, and leaves
- * those of RAM mapped: whoever tries to move them next must not copy them, but take
- * them away.
+ * Pages that the kernel gave up on are still mapped: whoever tries to move them next
+ * must not copy them, but take them away, or have the kernel do it.
  */
 static void sweep(void)
 {
-	move_range(fd, memory, LENGTH, id, CDM_MIGRATE_SHARED);
-	move_range(fd, memory, LENGTH, CDM_WHERE_RAM, CDM_MIGRATE_SHARED);
+	do {
+		move_range(fd, memory, LENGTH, id, CDM_MIGRATE_SHARED);
+		move_range(fd, memory, LENGTH, CDM_WHERE_RAM, CDM_MIGRATE_SHARED);
+		sleep_ms(50);
+	} while (!settled());
 }
 
 /* Each page is a SIGBUS, or good. Return: how many are the first. */
 static unsigned int lost_pages(const char *who)
 {
+	const struct bad_frame *found;
 	unsigned int lost = 0;
 	siginfo_t told;
 	size_t at;
@@ -125,7 +158,8 @@ static unsigned int lost_pages(const char *who)
 			continue;
 		}
 		content_check(who, memory + at, PAGE, at / PAGE);
-		check(!is_bad(page_frame(0, memory + at)),
+		found = bad_find(page_frame(0, memory + at));
+		check(!found || found->kept,
 		      "%s: page %zu is in a bad page frame", who, at / PAGE);
 	}
 	return lost;
@@ -211,7 +245,7 @@ static void in_moves(void)
 	look("moves", child, go, before);
 }
 
-static void in_a_drain(unsigned int level)
+static void in_a_drain(void)
 {
 	unsigned int i, before = nr_bad;
 	struct cdm_offline result;
@@ -242,11 +276,12 @@ int main(void)
 	test_begin(1);
 	fd = region_open(id);
 	for (i = 0; i < ARRAY_SIZE(levels); i++) {
-		note("level %u", levels[i]);
+		level = levels[i];
+		note("level %u", level);
 		check_errno("offline", 0, region_offline(fd, 0, 120000, &result));
-		check_errno("online", 0, region_online_at(fd, levels[i]));
+		check_errno("online", 0, region_online_at(fd, level));
 		in_moves();
-		in_a_drain(levels[i]);
+		in_a_drain();
 	}
 	close(fd);
 	test_end();
