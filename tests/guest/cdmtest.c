@@ -110,6 +110,11 @@ void test_begin_at(unsigned int nr_regions, const char *level)
 	frames_scan();
 }
 
+void policy_wait(int id)
+{
+	shell("systemctl start cdm-online@cdm%d.service", id);
+}
+
 void test_end(void)
 {
 	shell("regions_down");

@@ -45,6 +45,9 @@ void sleep_ms(unsigned int ms);
 void test_begin(unsigned int nr_regions);	/* at level private */
 void test_begin_at(unsigned int nr_regions, const char *level);
 void test_end(void);
+/* Returns when the unit that takes a new region into use has had its say; for tests in
+ * which the region is held for a moment, where it would come between. */
+void policy_wait(int id);
 /* Runs a line of shell with kmod-lib.sh at hand; its status has to be 0. */
 void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

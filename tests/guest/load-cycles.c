@@ -66,6 +66,7 @@ int main(void)
 	test_begin(1);
 	fd = region_open(0);
 	content_write(addr, LENGTH, SEED);
+	policy_wait(0);
 	check_errno("offline", 0, region_offline(fd, 0, 0, NULL));
 	for (i = 0; i < 2 * ARRAY_SIZE(levels); i++)
 		cycle(i, addr);
