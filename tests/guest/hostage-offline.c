@@ -10,9 +10,13 @@
  * level private, and with a huge page at reserved.
  * Being traced, read, stopped, frozen or stuck in a fault is no hold.
  */
+#include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
+#include <linux/fs.h>
+#include <linux/nbd.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
@@ -24,6 +28,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -36,7 +41,7 @@
 #define SEED		11
 #define LIMIT_S		2	/* where the holder does not let go */
 #define PATIENCE_S	5	/* where it holds the pages now and then */
-#define SLACK_S		4.0
+#define SLACK_S		30.0	/* of a slow machine; the holder has no limit */
 
 static const int id;
 static int fd;
@@ -78,6 +83,127 @@ static void in_pipe(void)
 	wait_go();
 	close(ends[0]);
 	close(ends[1]);
+}
+
+/*
+ * A network block device, whose server is this process: what is read at one place
+ * comes when it may, and is what memory held before; all else is zeros, at once.
+ */
+#define DISK		"/dev/nbd0"
+#define DISK_BYTES	(64 * MIB)
+#define DISK_BLOCK	4096UL
+#define DISK_SLOW	(37 * MIB)	/* where nobody looks for a file system */
+
+static int disk_fd, server_fd, kernel_fd;
+static struct nbd_request slow;
+static pthread_mutex_t answering = PTHREAD_MUTEX_INITIALIZER;
+
+static void disk_send(const void *data, size_t length)
+{
+	check(send(server_fd, data, length, 0) == (ssize_t)length,
+	      DISK ": send: %m");
+}
+
+static void disk_answer(const struct nbd_request *request)
+{
+	struct nbd_reply reply = {
+		.magic = htonl(NBD_REPLY_MAGIC),
+		.cookie = request->cookie,
+	};
+	size_t length = ntohl(request->len);
+	char *data = calloc(1, length + 1);
+
+	check(data, "calloc: %m");
+	if (be64toh(request->from) == DISK_SLOW)
+		content_write(data, length, SEED);
+	pthread_mutex_lock(&answering);
+	disk_send(&reply, sizeof(reply));
+	disk_send(data, length);
+	pthread_mutex_unlock(&answering);
+	free(data);
+}
+
+static void *disk_serve(void *unused)
+{
+	struct nbd_request request;
+
+	while (1) {
+		check(recv(server_fd, &request, sizeof(request), MSG_WAITALL) ==
+		      sizeof(request), DISK ": recv: %m");
+		if (request.type == htonl(NBD_CMD_DISC))
+			break;
+		check(request.type == htonl(NBD_CMD_READ), DISK ": type %#x",
+		      ntohl(request.type));
+		if (be64toh(request.from) == DISK_SLOW) {
+			slow = request;
+			say_ready();
+		} else {
+			disk_answer(&request);
+		}
+	}
+	/* That is what detaches it. */
+	close(server_fd);
+	return NULL;
+}
+
+/* Returns when it is detached. */
+static void *disk_attach(void *unused)
+{
+	ioctl(disk_fd, NBD_DO_IT);
+	return NULL;
+}
+
+static void *disk_read(void *unused)
+{
+	int direct = open(DISK, O_RDONLY | O_DIRECT | O_CLOEXEC);
+
+	check(direct >= 0, DISK ": %m");
+	check(pread(direct, memory, PAGE, DISK_SLOW) == (ssize_t)PAGE,
+	      DISK ": pread: %m");
+	close(direct);
+	return NULL;
+}
+
+static void disk_setup(void)
+{
+	int ends[2];
+
+	/* Who looks at it because it is new has it open. */
+	check(!system("modprobe nbd nbds_max=1 && udevadm settle"), "modprobe nbd");
+	disk_fd = open(DISK, O_RDONLY | O_CLOEXEC);
+	check(disk_fd >= 0, DISK ": %m");
+	check(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends),
+	      "socketpair: %m");
+	server_fd = ends[0], kernel_fd = ends[1];
+	check(!ioctl(disk_fd, NBD_SET_BLKSIZE, DISK_BLOCK) &&
+	      !ioctl(disk_fd, NBD_SET_SIZE_BLOCKS, DISK_BYTES / DISK_BLOCK) &&
+	      !ioctl(disk_fd, NBD_SET_FLAGS,
+		     NBD_FLAG_HAS_FLAGS | NBD_FLAG_READ_ONLY) &&
+	      !ioctl(disk_fd, NBD_SET_SOCK, kernel_fd), DISK ": ioctl: %m");
+}
+
+static void in_flight(void)
+{
+	pthread_t attach, server, reader;
+	uint64_t size = 0;
+
+	in_region();
+	memset(memory, 0, PAGE);
+	disk_setup();
+	pthread_create(&server, NULL, disk_serve, NULL);
+	pthread_create(&attach, NULL, disk_attach, NULL);
+	while (!ioctl(disk_fd, BLKGETSIZE64, &size) && !size)
+		sleep_ms(10);
+	pthread_create(&reader, NULL, disk_read, NULL);
+	wait_go();
+	disk_answer(&slow);
+	pthread_join(reader, NULL);
+	check(!ioctl(disk_fd, NBD_DISCONNECT), "NBD_DISCONNECT: %m");
+	pthread_join(server, NULL);
+	pthread_join(attach, NULL);
+	close(kernel_fd);
+	close(disk_fd);
+	check(!system("udevadm settle"), "udevadm settle");
 }
 
 /* The kernel takes the pages to RAM before it pins them for long. */
@@ -230,6 +356,7 @@ static const struct scene {
 	bool holds;		/* offline can not succeed before the end */
 } scenes[] = {
 	{ "a pipe", in_pipe, start_nothing, end_nothing, true },
+	{ "a read from a slow disk", in_flight, start_nothing, end_nothing, true },
 	{ "buffers of io_uring", in_ring, start_nothing, end_nothing },
 	{ "a fault that waits", in_fault, start_nothing, end_nothing },
 	{ "stopped", just_waits, start_stop, end_stop },
@@ -278,7 +405,7 @@ static int offline_named(pid_t pid, int limit_s)
 	rc = system(line);
 	took = now() - began;
 	note("offline: status %d after %.1f s", WEXITSTATUS(rc), took);
-	check(took < limit_s + SLACK_S * (atoi(getenv("CDM_SLOW") ?: "1")),
+	check(took < limit_s + SLACK_S * atoi(getenv("CDM_SLOW") ?: "1"),
 	      "it took %.1f s", took);
 	if (rc)
 		shell("jq -e \"any(.holders[]; .pid == %d and .reason == \\\"pinned\\\")\" out || { cat out err; exit 1; }",
