@@ -3,11 +3,15 @@
 #include <cdm/libcdm.h>
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "keep.h"
@@ -287,9 +291,34 @@ static void read_line(struct reader *r, char *line, size_t length)
 		read_assignment(r, line);
 }
 
+/*
+ * Who opens a FIFO waits for a writer, and some devices never end. /dev/null is how
+ * a file of the folders before is taken away.
+ */
+static FILE *open_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	FILE *file = NULL;
+	struct stat st;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st))
+		goto out;
+	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ||
+	    (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)))
+		file = fdopen(fd, "r");
+	else
+		errno = ENOTSUP;
+out:
+	if (!file)
+		close(fd);
+	return file;
+}
+
 static void read_file(struct reader *r)
 {
-	FILE *file = fopen(r->path, "re");
+	FILE *file = open_file(r->path);
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t length;
@@ -314,7 +343,8 @@ static void read_file(struct reader *r)
 unreadable:
 	r->rc = errno ? -errno : -EIO;
 	r->on_error(r->data, keep("%s: cannot be read: %s", r->path,
-				  strerror(-r->rc)));
+				  r->rc == -ENOTSUP ? "it is no regular file" :
+						      strerror(-r->rc)));
 }
 
 int policy_load(const char *folder, policy_error_fn on_error, void *data,

@@ -84,7 +84,8 @@ int cdm_read_text(struct cdm_ctx *ctx, char **text, const char *format, ...)
 	va_end(ap);
 	if (rc < 0)
 		return rc;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* in folders of configuration there may be a FIFO that nobody writes to */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	buf = malloc(size);
