@@ -93,7 +93,6 @@ static enum exit_code offline_one(struct cdm_ctx *ctx, const struct target *t,
 				  struct table *holders)
 {
 	struct cdm_job *job = session_job(ctx, opts.timeout_ms);
-	bool was_held;
 	int rc;
 
 	row->target = t->name;
@@ -106,13 +105,11 @@ static enum exit_code offline_one(struct cdm_ctx *ctx, const struct target *t,
 	cdm_job_set_dry_run(job, opts.dry_run);
 	cdm_job_set_destroy_region(job, opts.destroy_region);
 	cdm_job_set_release(job, opts.release);
-	was_held = held_is(row->region);
 	if (!opts.dry_run)
-		held_set(row->region, true);
+		held_begin(row->region);
 	rc = cdm_job_offline(job, t->name);
 	progress_end();
-	if (rc < 0)
-		held_set(row->region, was_held);
+	held_end(rc >= 0);
 	row->result = result_name(rc);
 	row->drain = *cdm_job_get_drain(job);
 	if (rc < 0) {

@@ -92,7 +92,6 @@ static enum exit_code change(struct cdm_ctx *ctx, struct cdm_region *region,
 	struct isolation_row *row = table_add(&tables[0]);
 	struct cdm_job *job = session_job(ctx, opts.timeout_ms);
 	enum exit_code code;
-	bool was_held;
 	int rc;
 
 	if (!job)
@@ -103,14 +102,12 @@ static enum exit_code change(struct cdm_ctx *ctx, struct cdm_region *region,
 	cdm_job_set_length(job, opts.size);
 	cdm_job_set_force(job, opts.force);
 	cdm_job_set_dry_run(job, opts.dry_run);
-	was_held = held_is(row->region);
 	if (level == CDM_ISOLATION_NONE && !opts.dry_run)
-		held_set(row->region, true);
+		held_begin(row->region);
 	rc = cdm_job_set_isolation(job, region, level);
 	progress_end();
-	if (rc < 0)
-		held_set(row->region, was_held);
-	else if (level != CDM_ISOLATION_NONE && !opts.dry_run)
+	held_end(rc >= 0);
+	if (rc >= 0 && level != CDM_ISOLATION_NONE && !opts.dry_run)
 		held_set(row->region, false);
 	code = exit_code_of(rc);
 	row->result = result_name(rc);
