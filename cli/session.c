@@ -103,6 +103,7 @@ struct cdm_job *session_job(struct cdm_ctx *ctx, uint64_t timeout_ms)
 		return NULL;
 	}
 	cancel_catch();
+	cancel_not_by_readers();
 	progress_begin();
 	cdm_job_set_timeout(job, timeout_ms);
 	cdm_job_set_progress(job, on_progress, NULL, 100);
