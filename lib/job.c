@@ -250,6 +250,11 @@ int cdm_job_end(struct cdm_job *job, int rc)
 	return rc;
 }
 
+int cdm_job_system_error(int rc)
+{
+	return rc == -EINVAL || rc == -ENOENT || rc == -ESRCH ? -EIO : rc;
+}
+
 int cdm_job_stop(struct cdm_job *job)
 {
 	if (job->cancelled)

@@ -81,6 +81,11 @@ int cdm_job_stop(struct cdm_job *job);
 uint64_t cdm_job_time_left(struct cdm_job *job, uint64_t max);
 /* Sleep, as long as the job is to go on. */
 int cdm_job_sleep(struct cdm_job *job, uint64_t ms);
+/*
+ * What the system said in the middle of a run: of a job, -EINVAL, -ENOENT and -ESRCH
+ * mean that the caller asked for something wrong, or for what is not there.
+ */
+int cdm_job_system_error(int rc);
 /* The message for what tick returned: "online mem0: no result in 3 s". */
 int cdm_job_fail_stop(struct cdm_job *job, int rc, const char *verb, const char *object);
 /* Remember the region that the run is about; NULL forgets. */

@@ -132,6 +132,9 @@ int cdm_module_load(struct cdm_ctx *ctx)
 	if (!rc)
 		return 0;
 	uname(&uts);
+	/* the kernel says so of a module whose symbols it has not got */
+	if (rc == -ENOENT && cdm_module_is_installed(ctx))
+		rc = -ENOEXEC;
 	switch (-rc) {
 	case ENOENT:
 		return cdm_fail(ctx, ENOENT, "load module cdm: it is not installed for kernel %s; "

@@ -252,7 +252,7 @@ static int offline_run(struct offline *offline)
 		offline->changed = true;
 	}
 	if (!rc)
-		rc = give_away(offline);
+		rc = cdm_job_system_error(give_away(offline));
 	return rc || drained || offline->changed ? rc : CDM_ALREADY;
 }
 

@@ -349,11 +349,10 @@ static int need_module(struct online *online)
 	if (rc || online->job->dry_run)
 		return rc;
 	rc = cdm_module_load(online->ctx);
-	/* -ENOENT of a job is a target that is not there */
 	if (rc == -ENOENT)
 		return -ENOPKG;
 	if (rc < 0)
-		return rc;
+		return cdm_job_system_error(rc);
 	online->changed = true;
 	/* it may have claimed the device by itself */
 	cdm_refresh(online->ctx);
@@ -369,9 +368,9 @@ static int online_run(struct online *online)
 	if (!rc)
 		rc = need_module(online);
 	if (!rc)
-		rc = need_dax(online);
+		rc = cdm_job_system_error(need_dax(online));
 	if (!rc)
-		rc = need_claim(online);
+		rc = cdm_job_system_error(need_claim(online));
 	if (!rc)
 		rc = need_level(online);
 	return rc;
