@@ -116,11 +116,12 @@ void cdm_job_set_max_bytes(struct cdm_job *job, uint64_t bytes);
  * device_dax holds is taken from it; from kmem only if all its memory blocks
  * are or go offline.
  *
- * Returns: 0; CDM_ALREADY if it has this level and length; -ENOENT: no such
- * target; -EINVAL: the length is no whole blocks; -ENOPKG: the module is not
- * installed, or not there; -EBUSY: kmem holds it and its memory is in use, or it has
- * another level; -EIO: the system refused a step in its own way; -EOPNOTSUPP: the
- * kernel has no such level, or cannot commit regions; -EPERM; -ETIMEDOUT; -ECANCELED; ... Since: 0.1
+ * Returns: 0; CDM_ALREADY if it has this level and length; -ENOENT: no such target;
+ * -EINVAL: the length is no whole blocks; -ENOPKG: the module is not installed, or
+ * not there; -EBUSY: kmem holds it and its memory is in use, or it has another
+ * level; -EIO: the system refused a step in its own way; -EOPNOTSUPP: the kernel
+ * has no such level, or cannot commit regions; -EPERM; -ETIMEDOUT; -ECANCELED; ...
+ * Since: 0.1
  */
 int cdm_job_online(struct cdm_job *job, const char *target, int isolation);
 
