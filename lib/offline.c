@@ -187,6 +187,10 @@ static int offline_check(struct offline *offline, struct cdm_expander *expander,
 	if (job->destroy_region && job->release[0])
 		return cdm_fail(offline->ctx, EINVAL, "what is destroyed cannot be handed to %s",
 				job->release);
+	/* a memdev that has none is what it is to become */
+	if (job->destroy_region && !region && expander->kind == CDM_EXPANDER_CXL &&
+	    !offline->cxl_region[0] && !offline->dax[0])
+		return CDM_ALREADY;
 	if (job->destroy_region && !offline->cxl_region[0])
 		return cdm_fail(offline->ctx, EINVAL, "%s is not made of a CXL region, so there "
 				"is none to destroy", offline->dax[0] ? offline->dax :

@@ -195,10 +195,10 @@ struct cdm_drain {
  * Refuses up front when MemAvailable and SwapFree together are smaller than what
  * is in use, unless forced. Runs CDM_OFFLINE in slices with CDM_OFFLINE_KEEP.
  *
- * Returns: 0; CDM_ALREADY if it was held (and nothing was to be released);
- * -ENOENT: no such target, or not claimed by cdm; -ENOPKG: the driver to release to
- * is not there; -ENOMEM: RAM too small;
- * -EBUSY: somebody else drains it; -ETIMEDOUT; -ECANCELED; -EPERM; ...
+ * Returns: 0; CDM_ALREADY if it was held (and nothing was to be released), or a
+ * memdev without the CXL region that was to be destroyed; -ENOENT: no such target,
+ * or not claimed by cdm; -ENOPKG: the driver to release to is not there; -ENOMEM:
+ * RAM too small; -EBUSY: somebody else drains it; -ETIMEDOUT; -ECANCELED; -EPERM; ...
  * Since: 0.1
  */
 int cdm_job_offline(struct cdm_job *job, const char *target);
