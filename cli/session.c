@@ -144,7 +144,10 @@ void add_users(struct table *table, const char *region,
 		row->command = kernel ? "(kernel)" :
 			       keep_text(cdm_user_get_comm(user));
 		row->cgroup = keep_text(cdm_user_get_cgroup(user));
-		row->uid = kernel ? FIELD_ABSENT : cdm_user_get_uid(user);
+		row->uid = cdm_user_get_uid(user);
+		/* the kernel has none, nor who has ended meanwhile */
+		if (kernel || row->uid == (uid_t)-1)
+			row->uid = FIELD_ABSENT;
 		row->bytes = cdm_user_get_bytes(user);
 		row->pages = row->bytes / page_size();
 		row->reason = cdm_hold_get_name(hold);

@@ -19,7 +19,8 @@
 
 static int store_fail(struct cdm_ctx *ctx, int rc)
 {
-	return cdm_fail(ctx, -rc, STORE_FOLDER ": %s", strerror(-rc));
+	return cdm_fail(ctx, -rc, STORE_FOLDER ": %s%s", strerror(-rc),
+			rc == -EACCES ? "; be root" : "");
 }
 
 int cdm_poison_store_lock(struct cdm_ctx *ctx)

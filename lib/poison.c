@@ -65,7 +65,8 @@ int cdm_region_read_poison(struct cdm_region *region)
 	nr = cdm_uapi_bad_pages(ctx, fd, &poison);
 	close(fd);
 	if (nr < 0)
-		return cdm_fail(ctx, -nr, "bad pages of %s: %s", region->name, strerror(-nr));
+		return cdm_fail(ctx, -nr, "bad pages of %s: %s", region->name,
+				nr == -EPERM ? "not permitted; be root" : strerror(-nr));
 	known = !device_range_of(region, &range);
 	for (int i = 0; i < nr; i++) {
 		poison[i].region = region;

@@ -16,6 +16,7 @@
 /* The kernel's list. */
 static struct cdm_bad_page kernel[8];
 static unsigned int nr_kernel;
+static bool is_root;
 
 static int model_retire(const struct cdm_retire *retire)
 {
@@ -46,6 +47,8 @@ static int model_ioctl(int fd, unsigned long request, void *arg)
 	if (request == CDM_RETIRE)
 		return model_retire(arg);
 	assert_int_equal(request, CDM_BAD_PAGES);
+	if (!is_root)
+		return -EPERM;
 	assert_int_equal(pages->addr, 0);
 	memcpy((void *)(uintptr_t)pages->pages, kernel, nr_kernel * sizeof(kernel[0]));
 	pages->out_nr_pages = nr_kernel;
@@ -57,6 +60,7 @@ static int set_up(void **state)
 	static struct fake fake;
 
 	nr_kernel = 0;
+	is_root = true;
 	fake_set_up(&fake);
 	fake.ctx->ioctl = model_ioctl;
 	fake_dax(&fake, "dax0.0", SIZE, "cdm", "region0");
@@ -100,6 +104,15 @@ static void kernel_finds(uint64_t addr)
 	const struct cdm_retire retire = { .addr = addr, .time = 77 };
 
 	assert_int_equal(model_retire(&retire), 0);
+}
+
+static void test_not_root(void **state)
+{
+	struct fake *fake = *state;
+
+	is_root = false;
+	assert_int_equal(cdm_region_read_poison(region_of(fake)), -EPERM);
+	assert_non_null(strstr(cdm_get_error(fake->ctx), "be root"));
 }
 
 static void test_nothing_is_bad(void **state)
@@ -244,6 +257,7 @@ static void test_interleaved_is_left_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_not_root, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nothing_is_bad, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_remembers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_retires_what_is_remembered, set_up,
