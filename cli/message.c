@@ -11,7 +11,7 @@
 #include "text.h"
 
 /* Of a longer message these many bytes of both ends are printed. */
-#define MESSAGE_END 512
+#define MESSAGE_END ((size_t)512)
 
 /*
  * Names come from the command line and from other processes: one message stays

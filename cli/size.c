@@ -66,7 +66,7 @@ int duration_parse(const char *text, uint64_t *ms)
 		uint64_t ms;
 	} units[] = {
 		{ "", 1000 }, { "s", 1000 }, { "ms", 1 },
-		{ "m", 60 * 1000 }, { "min", 60 * 1000 }, { "h", 3600 * 1000 },
+		{ "m", 60000 }, { "min", 60000 }, { "h", 3600000 },
 	};
 	const char *end;
 	uint64_t value;

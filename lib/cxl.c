@@ -373,7 +373,7 @@ static int region_make(struct cdm_ctx *ctx, const char *name, const char *region
 {
 	struct cxl_memdev *memdev = memdev_look(ctx, name);
 	struct cxl_region *region = memdev ? region_find(ctx->cxl, region_name) : NULL;
-	struct region_plan plan;
+	struct region_plan plan = { 0 };
 	const char *what;
 	int rc;
 

@@ -223,7 +223,7 @@ static int offline_find(struct offline *offline, struct cdm_region **region)
 
 	if (!rc)
 		rc = cdm_find_target(offline->ctx, offline->target, &expander, region);
-	if (rc < 0)
+	if (rc)
 		return rc;
 	if (*region) {
 		cdm_job_set_region(offline->job, *region);
@@ -242,7 +242,7 @@ static int offline_find(struct offline *offline, struct cdm_region **region)
 static int offline_run(struct offline *offline)
 {
 	struct cdm_job *job = offline->job;
-	struct cdm_region *region;
+	struct cdm_region *region = NULL;
 	bool drained = false;
 	int rc = offline_find(offline, &region);
 

@@ -9,6 +9,7 @@ import subprocess
 import time
 import unittest
 
+from . import static
 from .base import Failure, host_packages, locked, source_root
 from .build import make_home
 
@@ -52,6 +53,19 @@ def must(command, environ, folder):
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if result.returncode != 0:
         raise Failure(f"{folder.name}: {command[0]} failed", result.stdout.splitlines()[-40:])
+
+
+def run_tidy(home, results):
+    """clang-tidy reads the sources as meson has clang compile them."""
+    began = time.monotonic()
+    try:
+        with locked(home / "host.lock", waiting="another session tests this tree"):
+            folder = meson_build(home, "clang")
+    except Failure as failure:
+        results.not_ok("static-clang-tidy", "host", time.monotonic() - began, failure.args[0],
+                       failure.args[1] if len(failure.args) > 1 else ())
+        return
+    static.tidy(results, folder)
 
 
 def run_meson(home, flavour, results, matches):

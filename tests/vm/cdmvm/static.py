@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What can be said of the sources without running them."""
 
+import os
 import subprocess
 import time
 
@@ -48,6 +49,26 @@ def module(results):
         results.not_ok("static-kmod", "host", took, "findings", found[:60])
     else:
         results.ok("static-kmod", "host", took)
+
+
+def tidy(results, folder):
+    """clang-tidy with the checks of .clang-tidy; FOLDER has compile_commands.json."""
+    host_packages({"clang-tidy": "clang-tidy"})
+    began = time.monotonic()
+    files = [str(path) for part in ("lib", "cli", "kmod/logic")
+             for path in sorted((source_root() / part).glob("*.c"))]
+    shares = [files[i::os.cpu_count()] for i in range(os.cpu_count())]
+    running = [subprocess.Popen(["clang-tidy", "--quiet", "-p", str(folder), *share],
+                                cwd=source_root(), text=True, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+               for share in shares if share]
+    output = [process.communicate()[0] for process in running]
+    took = time.monotonic() - began
+    if any(process.returncode for process in running):
+        results.not_ok("static-clang-tidy", "host", took, "findings",
+                       "".join(output).splitlines()[-60:])
+    else:
+        results.ok("static-clang-tidy", "host", took)
 
 
 def run(results, wanted):

@@ -78,6 +78,8 @@ def host(arguments, results):
     if not (source_root() / "meson.build").exists():
         return
     home = hosttests.prepare()
+    if wanted("static-clang-tidy") and not arguments.quick:
+        hosttests.run_tidy(home, results)
     for flavour in ("gcc",) if arguments.quick else hosttests.FLAVOURS:
         hosttests.run_meson(home, flavour, results, wanted)
 
