@@ -29,12 +29,12 @@ struct cdm_ctx *session_open(void)
 		error("cannot start: %s", strerror(-rc));
 		return NULL;
 	}
-	/* Errors are printed by the verbs: the log would say them twice. */
-	if (ui.verbose || getenv("LIBCDM_LOG")) {
-		if (ui.verbose && cdm_get_log_priority(ctx) < LOG_INFO)
-			cdm_set_log_priority(ctx, LOG_INFO);
-		cdm_set_log_fn(ctx, log_to_stderr, NULL);
-	}
+	/* Errors are printed by the verbs: the log has them at LOG_INFO again. */
+	if (ui.verbose && cdm_get_log_priority(ctx) < LOG_INFO)
+		cdm_set_log_priority(ctx, LOG_INFO);
+	else if (!getenv("LIBCDM_LOG"))
+		cdm_set_log_priority(ctx, LOG_WARNING);
+	cdm_set_log_fn(ctx, log_to_stderr, NULL);
 	return ctx;
 }
 

@@ -276,6 +276,7 @@ static void max_bytes_undo(struct cdm_region *region, uint64_t before)
 static int need_level(struct online *online)
 {
 	struct cdm_job *job = online->job;
+	char unknown[sizeof(online->ctx->error)] = "";
 	uint64_t max_bytes;
 	int rc;
 
@@ -285,7 +286,8 @@ static int need_level(struct online *online)
 	if (rc || job->dry_run)
 		return rc;
 	/* What is bad from before is retired while nobody has it. */
-	cdm_region_sync_poison(job->region);
+	if (cdm_region_sync_poison(job->region) < 0)
+		memcpy(unknown, online->ctx->error, sizeof(unknown));
 	max_bytes = job->region->max_bytes;
 	if (job->max_bytes && job->max_bytes != job->region->max_bytes) {
 		rc = cdm_region_set_max_bytes(job->region, job->max_bytes);
@@ -296,6 +298,9 @@ static int need_level(struct online *online)
 	rc = level_set(online);
 	if (rc < 0)
 		max_bytes_undo(job->region, max_bytes);
+	else if (unknown[0])
+		cdm_log(online->ctx, LOG_WARNING, "online %s: pages that were bad before may be "
+			"handed out: %s", job->region->name, unknown);
 	return rc;
 }
 

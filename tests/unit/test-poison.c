@@ -44,6 +44,8 @@ static int model_ioctl(int fd, unsigned long request, void *arg)
 	struct cdm_bad_pages *pages = arg;
 
 	(void)fd;
+	if (request == CDM_ONLINE)
+		return 0;
 	if (request == CDM_RETIRE)
 		return model_retire(arg);
 	assert_int_equal(request, CDM_BAD_PAGES);
@@ -113,6 +115,33 @@ static void test_not_root(void **state)
 	is_root = false;
 	assert_int_equal(cdm_region_read_poison(region_of(fake)), -EPERM);
 	assert_non_null(strstr(cdm_get_error(fake->ctx), "be root"));
+}
+
+static void on_log(void *data, int priority, const char *message)
+{
+	if (priority == LOG_WARNING)
+		cdm_copy(data, 512, message);
+}
+
+/* That bad pages cannot be known is no reason not to go online, but is to be told. */
+static void test_online_without_the_store(void **state)
+{
+	struct fake *fake = *state;
+	char told[512] = "";
+	struct cdm_job *job;
+
+	fake_write(fake, "/sys/module/cdm/version", "1\n");
+	cdm_set_log_fn(fake->ctx, on_log, told);
+	cdm_set_log_priority(fake->ctx, LOG_WARNING);
+	assert_int_equal(cdm_job_new(fake->ctx, &job), 0);
+	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_PRIVATE), 0);
+	assert_string_equal(told, "");
+	fake_remove(fake, "/var/lib/cdm/poison");
+	fake_write(fake, "/var/lib/cdm/poison", "no folder\n");
+	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_PRIVATE), 0);
+	assert_non_null(strstr(told, "pages that were bad before"));
+	assert_non_null(strstr(told, "/var/lib/cdm/poison"));
+	cdm_job_unref(job);
 }
 
 static void test_nothing_is_bad(void **state)
@@ -259,6 +288,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_not_root, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_nothing_is_bad, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_online_without_the_store, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_remembers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_retires_what_is_remembered, set_up,
 						tear_down),
