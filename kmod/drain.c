@@ -272,6 +272,17 @@ void cdm_lru_drain_all(void)
 	}
 }
 
+/*
+ * Has the card gone while a region that leaves is drained? What is read there is no
+ * content; the caller of cdm_drain_until() gives the pages up.
+ */
+static bool card_has_gone(struct cdm_region *region,
+			  const struct cdm_limits *limits)
+{
+	return !limits->interruptible && !READ_ONCE(region->lost) &&
+	       !cdm_cxl_present(region);
+}
+
 /* Coherent pages that are still in the way. */
 static unsigned long pages_left(struct cdm_region *region,
 				const struct cdm_limits *limits)
@@ -551,6 +562,8 @@ static int system_drain(struct cdm_region *region,
 		}
 	}
 	before = system_used(region, limits);
+	if (before && card_has_gone(region, limits))
+		return -ENXIO;
 	rc = offliner_start(region, limits->only);
 	while (!rc && !READ_ONCE(region->offlined)) {
 		if (!limits->interruptible)
@@ -563,6 +576,8 @@ static int system_drain(struct cdm_region *region,
 		if (!rc && limits->interruptible && READ_ONCE(region->leaving))
 			rc = -ENODEV;
 		now = system_used(region, limits);
+		if (!rc && now && card_has_gone(region, limits))
+			rc = -ENXIO;
 		drained->no_memory = ram_has_room() ? 0 : now;
 		drained->busy = now < before ? 0 : now;
 		if (drained->no_memory)
@@ -594,7 +609,8 @@ static int system_drain(struct cdm_region *region,
  *
  * Context: may sleep; the caller holds cdm_region.admin.
  * Return: 0; -ETIMEDOUT; -EINTR after a signal and -ENODEV when the region
- * begins to leave, both only if interruptible; what kthread_create() said.
+ * begins to leave, both only if interruptible; -ENXIO if it is not, and the card has
+ * gone; what kthread_create() said.
  */
 int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 		    struct cdm_drained *drained)
@@ -615,6 +631,8 @@ int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 			idle_passes = !!idle_passes;
 			cdm_stuck_reset(region);
 		} else {
+			if (card_has_gone(region, limits))
+				return -ENXIO;
 			/* Batches are emptied once it seems to be for that. */
 			if (++idle_passes == LRU_DRAIN_AFTER)
 				cdm_lru_drain_all();
@@ -671,10 +689,15 @@ void cdm_region_evacuate(struct cdm_region *region)
 
 	if (region->state != CDM_HELD)
 		drain_begin(region, NULL);
-	cdm_lose_if_absent(region);
-	/* System blocks that were left behind would be the kernel's for ever. */
-	while (cdm_drain_until(region, &none, &drained))
+	for (;;) {
+		/* What a slice has left running copies whatever it reads. */
+		cdm_drain_stop(region);
+		cdm_lose_if_absent(region);
+		if (!cdm_drain_until(region, &none, &drained))
+			break;
+		/* System blocks that were left behind would be the kernel's for ever. */
 		schedule_timeout_uninterruptible(msecs_to_jiffies(PAUSE_MAX_MS));
+	}
 }
 
 static void drain_give_up(struct cdm_region *region)
