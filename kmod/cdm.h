@@ -404,6 +404,7 @@ int cdm_region_set_isolation(struct cdm_region *region, struct file *file,
 			     const struct cdm_set_isolation *wanted,
 			     struct cdm_set_isolation *result);
 void cdm_region_restore_isolation(struct cdm_region *region, struct file *file);
+void cdm_region_keep_levels(struct cdm_region *region);
 const char *cdm_region_level_name(const struct cdm_region *region);
 unsigned int cdm_blocks_at(const struct cdm_region *region,
 			   enum cdm_isolation level);

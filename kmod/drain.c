@@ -663,10 +663,12 @@ static void drain_begin(struct cdm_region *region, struct file *file)
 {
 	lockdep_assert_held(&region->admin);
 
+	/* Who closes a file that has begun something waits for no other's drain. */
+	WRITE_ONCE(region->drainer, file);
+	cdm_region_keep_levels(region);
 	if (region->state == CDM_DRAINING)
 		return;
 	cdm_region_set_state(region, CDM_DRAINING);
-	WRITE_ONCE(region->drainer, file);
 	cdm_stuck_reset(region);
 	cdm_region_event(region, CDM_EVENT_DRAIN, NULL);
 }
@@ -785,7 +787,7 @@ int cdm_region_offline(struct cdm_region *region, struct file *file,
  */
 void cdm_region_resume(struct cdm_region *region, struct file *file)
 {
-	/* Nobody else's drain is waited for: only @file makes itself drainer. */
+	/* Nobody else's drain is waited for: see drain_begin(). */
 	if (READ_ONCE(region->drainer) != file)
 		return;
 	mutex_lock(&region->admin);

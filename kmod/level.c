@@ -203,9 +203,14 @@ static void change_reopen(struct cdm_change *change)
 	change->at = NULL;
 }
 
-static void change_end(struct cdm_region *region)
+/**
+ * cdm_region_keep_levels() - end a change of level, if one is on, as far as it got
+ * @region: the region
+ *
+ * Context: may sleep; the caller holds cdm_region.admin.
+ */
+void cdm_region_keep_levels(struct cdm_region *region)
 {
-	char level[32];
 	unsigned int i;
 
 	lockdep_assert_held(&region->admin);
@@ -215,6 +220,13 @@ static void change_end(struct cdm_region *region)
 	WRITE_ONCE(region->changer, NULL);
 	if (!cdm_blocks_at(region, CDM_ISOLATION_RESERVED))
 		cdm_region_unhide_node(region);
+}
+
+static void change_end(struct cdm_region *region)
+{
+	char level[32];
+
+	cdm_region_keep_levels(region);
 	snprintf(level, sizeof(level), "CDM_ISOLATION=%s",
 		 cdm_region_level_name(region));
 	cdm_region_event(region, CDM_EVENT_ISOLATION, level, NULL);
@@ -368,20 +380,13 @@ int cdm_region_set_isolation(struct cdm_region *region, struct file *file,
  */
 void cdm_region_restore_isolation(struct cdm_region *region, struct file *file)
 {
-	unsigned int i;
-
+	/* No drain is waited for: it ends the change. */
 	if (READ_ONCE(region->changer) != file)
 		return;
 	mutex_lock(&region->admin);
-	if (region->changer == file && region->state == CDM_ACTIVE &&
-	    !READ_ONCE(region->leaving)) {
+	if (region->changer == file && !READ_ONCE(region->leaving)) {
 		cdm_drain_stop(region);
 		change_restore(region, level_before(region));
-	} else if (region->changer == file) {
-		/* A drain came between: the levels stay as far as they got. */
-		for (i = 0; i < region->nr_blocks; i++)
-			region->blocks[i].before = CDM_ISOLATION_NONE;
-		WRITE_ONCE(region->changer, NULL);
 	}
 	mutex_unlock(&region->admin);
 }

@@ -406,7 +406,6 @@ void cdm_region_hold(struct cdm_region *region)
 	cdm_blocks_depopulate(region);
 	cancel_delayed_work_sync(&region->tidy);
 	cdm_region_unhide_node(region);
-	region->changer = NULL;
 	region_set_online(region, 0, CDM_ISOLATION_NONE);
 	region->drainer = NULL;
 }

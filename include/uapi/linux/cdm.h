@@ -352,7 +352,8 @@ struct cdm_blocks {
  * back, except with CDM_SET_ISOLATION_KEEP: then the change goes on with the
  * next CDM_SET_ISOLATION of this file; CDM_SET_ISOLATION_CANCEL or its close
  * brings the old levels back. Where that does not succeed, @out_length and the
- * region's attributes say what there is. EALREADY: it is so already. EBUSY: the
+ * region's attributes say what there is. A drain ends the change, and the levels
+ * stay as far as they got. EALREADY: it is so already. EBUSY: the
  * region is held or being drained, or another file changes it. EXDEV and ERANGE
  * as in struct cdm_online; EXDEV if parts of the region would have to be
  * reserved and shared at the same time.
