@@ -323,7 +323,8 @@ int cdm_hotplug_add(struct cdm_block *block)
 	if (hooked)
 		restore_online_page_callback(online_page);
 	mutex_unlock(&online_lock);
-	return rc;
+	/* may_go_online(): the node has become what it was not when it was taken. */
+	return rc == -EPERM ? -EXDEV : rc;
 }
 
 /**
