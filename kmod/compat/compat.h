@@ -90,7 +90,8 @@ static inline bool cdm_page_mapped_shared(struct page *page)
 static inline int cdm_folio_mapcount(struct folio *folio)
 {
 #if CDM_HAVE_PAGE_MAPCOUNT
-	long i, nr = folio_nr_pages(folio);
+	/* Without a reference it may have become something else: then any value is read. */
+	long i, nr = min_t(long, folio_nr_pages(folio), MAX_ORDER_NR_PAGES);
 	int count;
 
 	if (nr == 1)
