@@ -9,6 +9,7 @@
  * drained. Of an expander that is not there any more nothing can be read at all,
  * so its cards are remembered, to be asked. Knows nothing of pages.
  */
+#include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/kernfs.h>
 #include <linux/notifier.h>
@@ -44,13 +45,17 @@ static bool endpoint_serves(struct device *endpoint, struct device *cxl_region)
 	char *buf = (char *)get_zeroed_page(GFP_KERNEL), name[16];
 	struct cxl_search search = { .name = buf };
 	unsigned int i;
+	int rc;
 
 	/* Without an answer it is safer to drain. */
 	if (!buf)
 		return true;
 	for (i = 0; i < TARGETS_MAX && !search.found; i++) {
 		snprintf(name, sizeof(name), "target%u", i);
-		if (cdm_attr_read(cxl_region, name, buf))
+		/* A signal ends the wait for the core's lock, but is no answer. */
+		while ((rc = cdm_attr_read(cxl_region, name, buf)) == -EINTR)
+			msleep(1);
+		if (rc)
 			break;
 		search.name = strim(buf);
 		if (*search.name)
