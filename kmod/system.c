@@ -11,6 +11,7 @@
 #include <linux/cpuset.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mmzone.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "cdm.h"
@@ -26,6 +27,9 @@
 /* Free pages that stay with the allocator, and how often the rest is taken back. */
 #define SLACK_PAGES	(4 * CDM_CHUNK_PAGES)
 #define TIDY_PERIOD	HZ
+
+/* Free pages of a shared node that are kept from everybody while others are looked for. */
+#define ASIDE_MAX_PAGES	(SZ_256M >> PAGE_SHIFT)
 
 static struct zone *region_zone(const struct cdm_region *region)
 {
@@ -162,6 +166,8 @@ static bool folio_is_of(struct folio *folio, const struct cdm_region *region)
  * @pfns: out
  * @nr: how many are wanted
  * @got: how many are there
+ * @aside: pages of others of the node, which the allocator gave first
+ * @nr_aside: how many
  */
 struct take {
 	struct cdm_region *region;
@@ -170,6 +176,8 @@ struct take {
 	unsigned long *pfns;
 	unsigned long nr;
 	unsigned long got;
+	struct list_head aside;
+	unsigned long nr_aside;
 };
 
 static struct page *window_alloc(const struct cdm_region *region)
@@ -197,9 +205,10 @@ static bool break_up_window(struct cdm_region *region)
 
 /*
  * A page of the region. Another region of the node may have free pages too, and
- * the allocator may give those first: they are put aside.
+ * the allocator may give those first: they are put aside. Of a shared node that may be
+ * all that there is, which others need.
  */
-static struct folio *folio_take(const struct take *take, struct list_head *aside)
+static struct folio *folio_take(struct take *take)
 {
 	struct cdm_region *region = take->region;
 	struct folio *folio;
@@ -213,11 +222,14 @@ static struct folio *folio_take(const struct take *take, struct list_head *aside
 			return folio;
 		}
 		/* RAM of the same node: there is none of a region left that can be had. */
-		if (page_zonenum(&folio->page) != ZONE_MOVABLE) {
+		if (page_zonenum(&folio->page) != ZONE_MOVABLE ||
+		    (!READ_ONCE(region->hides_node) &&
+		     take->nr_aside >= ASIDE_MAX_PAGES)) {
 			folio_put(folio);
 			return NULL;
 		}
-		list_add(&folio->lru, aside);
+		list_add(&folio->lru, &take->aside);
+		take->nr_aside += folio_nr_pages(folio);
 		cond_resched();
 	} while (folio || expose_one(region) ||
 		 (!take->order && break_up_window(region)));
@@ -257,21 +269,22 @@ static long take_here(void *data)
 	nodemask_t saved = cpuset_current_mems_allowed, with = saved;
 	struct take *take = data;
 	struct folio *folio, *next;
-	LIST_HEAD(aside);
 
+	INIT_LIST_HEAD(&take->aside);
+	take->nr_aside = 0;
 	/* No cpuset has a node that is not in N_MEMORY. */
 	node_set(take->region->nid, with);
 	set_mems_allowed(with);
 	if (!take->order && take->nr - take->got == CDM_WINDOW_PAGES)
 		window_take(take);
 	while (take->got < take->nr) {
-		folio = folio_take(take, &aside);
+		folio = folio_take(take);
 		if (!folio)
 			break;
 		take->pfns[take->got++] = folio_pfn(folio);
 	}
 	set_mems_allowed(saved);
-	list_for_each_entry_safe(folio, next, &aside, lru) {
+	list_for_each_entry_safe(folio, next, &take->aside, lru) {
 		list_del(&folio->lru);
 		folio_put(folio);
 	}
