@@ -193,7 +193,7 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  * @link: in the list of all regions that is searched by pfn, see
  *	cdm_region_id_of_pfn()
  * @cxl_region: the CXL region it is made of, NULL if none
- * @cxl_nb: hears of endpoints that go, see cxl.c
+ * @cxl_link: in the list of those that hear of endpoints that go, see cxl.c
  * @nr_cards: entries in use in @cards
  * @cards: the cards that the CXL region is made of
  * @lost: a card went without a word, and the content of the pages with it
@@ -257,7 +257,7 @@ struct cdm_region {
 	struct list_head link;
 
 	struct device *cxl_region;
-	struct notifier_block cxl_nb;
+	struct list_head cxl_link;
 	unsigned int nr_cards;
 	struct pci_dev *cards[CDM_CARDS_MAX];
 	bool lost;

@@ -12,6 +12,8 @@
 #include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/kernfs.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/notifier.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -20,6 +22,18 @@
 #include "cdm.h"
 
 #define TARGETS_MAX	CDM_CARDS_MAX
+
+/* The regions that are made of a CXL region. */
+static LIST_HEAD(watched);
+static DEFINE_MUTEX(watched_lock);
+
+/*
+ * How many of them have need of the notifier. It is one for all: who adds or removes one
+ * waits for those that run, and everything on the bus waits for him, while one that
+ * drains may run for as long as something holds a page.
+ */
+static unsigned int nr_listening;
+static DEFINE_MUTEX(listen_lock);
 
 /**
  * struct cxl_search - is a decoder among the children of a port?
@@ -121,17 +135,61 @@ bool cdm_cxl_present(struct cdm_region *region)
 	return true;
 }
 
+/* The next, by its number, of the regions that an endpoint serves, with a reference. */
+static struct cdm_region *served_get(struct device *endpoint, int after)
+{
+	struct cdm_region *region, *next = NULL;
+
+	mutex_lock(&watched_lock);
+	list_for_each_entry(region, &watched, cxl_link)
+		if (region->id > after && (!next || region->id < next->id) &&
+		    endpoint_serves(endpoint, region->cxl_region))
+			next = region;
+	if (next)
+		get_device(&next->dev);
+	mutex_unlock(&watched_lock);
+	return next;
+}
+
 static int cxl_notify(struct notifier_block *nb, unsigned long action,
 		      void *data)
 {
-	struct cdm_region *region = container_of(nb, struct cdm_region, cxl_nb);
-	struct device *dev = data;
+	struct cdm_region *region;
+	int id = -1;
 
-	if (action == BUS_NOTIFY_UNBIND_DRIVER &&
-	    !strncmp(dev_name(dev), "endpoint", 8) &&
-	    endpoint_serves(dev, region->cxl_region))
+	if (action != BUS_NOTIFY_UNBIND_DRIVER ||
+	    strncmp(dev_name(data), "endpoint", 8))
+		return NOTIFY_DONE;
+	while ((region = served_get(data, id))) {
+		id = region->id;
 		cdm_region_vacate(region);
+		put_device(&region->dev);
+	}
 	return NOTIFY_DONE;
+}
+
+static struct notifier_block cxl_nb = {
+	.notifier_call = cxl_notify,
+};
+
+static int listen_begin(struct device *cxl_region)
+{
+	int rc = 0;
+
+	mutex_lock(&listen_lock);
+	if (!nr_listening)
+		rc = bus_register_notifier(cxl_region->bus, &cxl_nb);
+	nr_listening += !rc;
+	mutex_unlock(&listen_lock);
+	return rc;
+}
+
+static void listen_end(struct device *cxl_region)
+{
+	mutex_lock(&listen_lock);
+	if (!--nr_listening)
+		bus_unregister_notifier(cxl_region->bus, &cxl_nb);
+	mutex_unlock(&listen_lock);
 }
 
 /**
@@ -152,14 +210,13 @@ int cdm_cxl_watch(struct cdm_region *region)
 	if (!dev)
 		return 0;
 
-	region->cxl_nb.notifier_call = cxl_notify;
-	region->cxl_region = get_device(dev);
-	rc = bus_register_notifier(dev->bus, &region->cxl_nb);
-	if (rc) {
-		put_device(dev);
-		region->cxl_region = NULL;
+	rc = listen_begin(dev);
+	if (rc)
 		return rc;
-	}
+	region->cxl_region = get_device(dev);
+	mutex_lock(&watched_lock);
+	list_add(&region->cxl_link, &watched);
+	mutex_unlock(&watched_lock);
 	bus_for_each_dev(dev->bus, NULL, region, card_add);
 	return 0;
 }
@@ -178,14 +235,18 @@ void cdm_cxl_put(struct cdm_region *region)
  * cdm_cxl_unwatch() - undo cdm_cxl_watch()
  * @region: the region
  *
- * Context: may sleep; waits for a drain that the notifier has begun, so call
- * without locks of the region.
+ * Until then an endpoint that goes waits for whoever drains the region.
+ *
+ * Context: may sleep; call without locks of the region.
  */
 void cdm_cxl_unwatch(struct cdm_region *region)
 {
 	if (!region->cxl_region)
 		return;
-	bus_unregister_notifier(region->cxl_region->bus, &region->cxl_nb);
+	mutex_lock(&watched_lock);
+	list_del(&region->cxl_link);
+	mutex_unlock(&watched_lock);
+	listen_end(region->cxl_region);
 	put_device(region->cxl_region);
 	region->cxl_region = NULL;
 }

@@ -570,7 +570,6 @@ void cdm_region_vacate(struct cdm_region *region)
  */
 void cdm_region_remove(struct cdm_region *region)
 {
-	cdm_cxl_unwatch(region);
 	WRITE_ONCE(region->leaving, true);
 	wake_up_all(&region->progress);
 	down_write(&region->life);
@@ -582,6 +581,7 @@ void cdm_region_remove(struct cdm_region *region)
 	mutex_unlock(&region->admin);
 	up_write(&region->life);
 
+	cdm_cxl_unwatch(region);
 	cdev_device_del(&region->cdev, &region->dev);
 	mutex_lock(&regions_lock);
 	list_del_rcu(&region->link);
