@@ -66,18 +66,24 @@ struct cdm_drain {
 };
 
 /*
- * Is there RAM for another window without driving the system into the
+ * Is there RAM for another @pages without driving the system into the
  * out-of-memory killer? With swap to spare, allocating makes room.
  */
-static bool ram_has_room(void)
+static bool ram_has_room(unsigned long pages)
 {
 	unsigned long reserve = clamp(totalram_pages() >> RAM_RESERVE_SHIFT,
 				      RAM_RESERVE_MIN_BYTES >> PAGE_SHIFT,
 				      RAM_RESERVE_MAX_BYTES >> PAGE_SHIFT);
 	long available = si_mem_available();
-	long need = reserve + cdm_job_workers(0, true) * CDM_WINDOW_PAGES;
+	long need = reserve + pages;
 
 	return available > need || get_nr_swap_pages() > need;
+}
+
+/* The same, for a window of each worker. */
+static bool ram_has_room_for_windows(void)
+{
+	return ram_has_room(cdm_job_workers(0, true) * CDM_WINDOW_PAGES);
 }
 
 /* The next run of used pages; the bits may change as soon as this returns. */
@@ -218,7 +224,7 @@ static bool drain_step(struct cdm_job *job, struct cdm_batch *batch)
 		to = NULL;
 	/* Huge pages of a system block go to RAM in any case. */
 	if ((!to || drain->system) && !READ_ONCE(drain->region->lost) &&
-	    !ram_has_room()) {
+	    !ram_has_room_for_windows()) {
 		WRITE_ONCE(drain->no_room, true);
 		return false;
 	}
@@ -360,6 +366,18 @@ static bool block_is_held(struct cdm_block *block)
 }
 
 /*
+ * The kernel takes all that is left in a block on at once, and where RAM is full it
+ * searches there for long, deaf to signals.
+ */
+static bool block_has_room(struct cdm_block *block)
+{
+	struct cdm_usage usage = {};
+
+	cdm_system_usage(block, &usage);
+	return !usage.used || ram_has_room(usage.used);
+}
+
+/*
  * A pass that moved nothing is followed by one that waits for what is held. What is
  * held for long is not worth a processor: then only some do.
  */
@@ -393,20 +411,24 @@ static unsigned int offline_pass(struct cdm_region *region, unsigned long limit,
 				 bool waits, bool again)
 {
 	unsigned int i, left = 0;
+	bool no_room = false;
 
 	/* A page in a batch of some CPU looks as if it were held. */
 	cdm_lru_drain_all();
 	for (i = 0; i < region->nr_blocks; i++) {
 		struct cdm_block *block = &region->blocks[i];
 		int rc = -EAGAIN;
+		bool has_room;
 
 		if (READ_ONCE(block->role) != CDM_ROLE_SYSTEM ||
 		    (region->offline_only && region->offline_only != block))
 			continue;
 		if (waits && !READ_ONCE(region->offline_stop))
 			block_wait(region, block, again);
+		has_room = block_has_room(block);
+		no_room |= !has_room;
 		if (!READ_ONCE(region->offline_stop) && !block_is_held(block) &&
-		    ram_has_room()) {
+		    has_room) {
 			schedule_delayed_work(&region->nudge, limit);
 			rc = cdm_system_depopulate(block);
 			cancel_delayed_work_sync(&region->nudge);
@@ -416,6 +438,7 @@ static unsigned int offline_pass(struct cdm_region *region, unsigned long limit,
 			flush_signals(current);
 		wake_up_all(&region->progress);
 	}
+	WRITE_ONCE(region->offline_no_room, no_room);
 	return left;
 }
 
@@ -512,6 +535,7 @@ static int offliner_start(struct cdm_region *region, struct cdm_block *only)
 	region->offline_only = only;
 	region->offline_stop = false;
 	region->offlined = false;
+	region->offline_no_room = false;
 	wake_up_process(task);
 	return 0;
 }
@@ -535,6 +559,7 @@ static int system_drain(struct cdm_region *region,
 {
 	const unsigned long pause = msecs_to_jiffies(PAUSE_MAX_MS) ?: 1;
 	u64 before, now;
+	bool full;
 	long got;
 	int rc;
 
@@ -578,9 +603,11 @@ static int system_drain(struct cdm_region *region,
 		now = system_used(region, limits);
 		if (!rc && now && card_has_gone(region, limits))
 			rc = -ENXIO;
-		drained->no_memory = ram_has_room() ? 0 : now;
+		full = !ram_has_room_for_windows();
+		drained->no_memory =
+			full || READ_ONCE(region->offline_no_room) ? now : 0;
 		drained->busy = now < before ? 0 : now;
-		if (drained->no_memory)
+		if (full)
 			send_sig(SIGTERM, region->offliner, 1);
 		if (now < before) {
 			drained->moved += before - now;
