@@ -228,6 +228,8 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  * @offline_only: the block it is for, NULL for all
  * @offline_stop: it shall end
  * @offlined: it has found nothing left to do
+ * @offline_left: pages in use that were left when that was last looked at; guarded
+ *	by @admin
  * @offline_no_room: at its last pass RAM had no room for what is in some block
  * @nudge: ends a try of @offliner that takes too long
  * @alloc_block: number of the block where the search for free pages begins
@@ -290,6 +292,7 @@ struct cdm_region {
 	struct cdm_block *offline_only;
 	bool offline_stop;
 	bool offlined;
+	u64 offline_left;
 	bool offline_no_room;
 	struct delayed_work nudge;
 	unsigned int alloc_block;

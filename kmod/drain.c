@@ -524,9 +524,8 @@ static int offliner_start(struct cdm_region *region, struct cdm_block *only)
 
 	lockdep_assert_held(&region->admin);
 
-	if (region->offliner && region->offline_only == only)
+	if (region->offliner)
 		return 0;
-	cdm_drain_stop(region);
 	task = offliner_new(region);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
@@ -549,6 +548,25 @@ static u64 system_used(struct cdm_region *region,
 	return stuck.left;
 }
 
+/* What the thread has moved since pages were counted last, with @left left now. */
+static u64 system_moved(struct cdm_region *region, u64 left)
+{
+	u64 before = region->offline_left;
+
+	region->offline_left = left;
+	return before - min(before, left);
+}
+
+/* End the thread, if there is one, and count what it has moved until then. */
+static void system_halt(struct cdm_region *region, const struct cdm_limits *limits,
+			struct cdm_drained *drained)
+{
+	if (!region->offliner)
+		return;
+	cdm_drain_stop(region);
+	drained->moved += system_moved(region, system_used(region, limits));
+}
+
 /*
  * Wait for the thread that takes the system blocks offline; it goes on when this
  * returns with an error. Return: as cdm_drain_until().
@@ -558,7 +576,7 @@ static int system_drain(struct cdm_region *region,
 			struct cdm_drained *drained)
 {
 	const unsigned long pause = msecs_to_jiffies(PAUSE_MAX_MS) ?: 1;
-	u64 before, now;
+	u64 moved, left;
 	bool full;
 	long got;
 	int rc;
@@ -566,9 +584,11 @@ static int system_drain(struct cdm_region *region,
 	if (limits->only ? limits->only->role != CDM_ROLE_SYSTEM :
 			   !atomic_long_read(&region->nr_system)) {
 		/* The thread of the slice before has done it since. */
-		cdm_drain_stop(region);
+		system_halt(region, limits, drained);
 		return 0;
 	}
+	if (region->offline_only != limits->only)
+		cdm_drain_stop(region);
 	/*
 	 * The most of it by all workers, and then one thread does the rest; never
 	 * both, as that takes away the memory map that these look at.
@@ -585,9 +605,9 @@ static int system_drain(struct cdm_region *region,
 			cdm_stuck_reset(region);
 			return -ETIMEDOUT;
 		}
+		region->offline_left = system_used(region, limits);
 	}
-	before = system_used(region, limits);
-	if (before && card_has_gone(region, limits))
+	if (region->offline_left && card_has_gone(region, limits))
 		return -ENXIO;
 	rc = offliner_start(region, limits->only);
 	while (!rc && !READ_ONCE(region->offlined)) {
@@ -600,28 +620,27 @@ static int system_drain(struct cdm_region *region,
 			rc = -EINTR;
 		if (!rc && limits->interruptible && READ_ONCE(region->leaving))
 			rc = -ENODEV;
-		now = system_used(region, limits);
-		if (!rc && now && card_has_gone(region, limits))
+		left = system_used(region, limits);
+		moved = system_moved(region, left);
+		if (!rc && left && card_has_gone(region, limits))
 			rc = -ENXIO;
 		full = !ram_has_room_for_windows();
 		drained->no_memory =
-			full || READ_ONCE(region->offline_no_room) ? now : 0;
-		drained->busy = now < before ? 0 : now;
+			full || READ_ONCE(region->offline_no_room) ? left : 0;
+		drained->moved += moved;
+		drained->busy = moved ? 0 : left;
 		if (full)
 			send_sig(SIGTERM, region->offliner, 1);
-		if (now < before) {
-			drained->moved += before - now;
+		if (moved)
 			cdm_stuck_reset(region);
-		} else {
+		else
 			cdm_stuck_tell(region, limits->only, drained->no_memory);
-		}
-		before = now;
 		if (!rc && limits->has_deadline &&
 		    time_after(jiffies, limits->deadline))
 			rc = READ_ONCE(region->offlined) ? 0 : -ETIMEDOUT;
 	}
 	if (!rc)
-		cdm_drain_stop(region);
+		system_halt(region, limits, drained);
 	return rc;
 }
 
@@ -753,6 +772,7 @@ static int offline_locked(struct cdm_region *region, struct file *file,
 	};
 	struct cdm_drained drained = {};
 	struct cdm_stuck stuck;
+	bool goes_on, system;
 	int rc;
 
 	lockdep_assert_held(&region->admin);
@@ -763,20 +783,27 @@ static int offline_locked(struct cdm_region *region, struct file *file,
 		return -EBUSY;
 	drain_begin(region, file);
 	rc = cdm_drain_until(region, &limits, &drained);
-	result->out_moved = drained.moved;
 	if (!rc) {
+		result->out_moved = drained.moved;
 		cdm_region_hold(region);
 		cdm_region_set_state(region, CDM_HELD);
 		cdm_region_event(region, CDM_EVENT_OFFLINE, NULL);
 		return 0;
 	}
 
+	goes_on = rc == -ENODEV || (keep && (rc == -ETIMEDOUT || rc == -EINTR));
+	system = region->offliner;
+	if (!goes_on)
+		cdm_drain_stop(region);
 	cdm_stuck_count(region, NULL, &stuck);
+	if (system)
+		drained.moved += system_moved(region, stuck.left);
+	result->out_moved = drained.moved;
 	result->out_left = stuck.left;
 	result->out_pinned = stuck.pinned;
 	result->out_no_memory = min(drained.no_memory, stuck.left);
 	result->out_busy = cdm_stuck_busy(&stuck, &drained);
-	if (rc != -ENODEV && !(keep && (rc == -ETIMEDOUT || rc == -EINTR)))
+	if (!goes_on)
 		drain_give_up(region);
 	return rc;
 }
