@@ -61,6 +61,13 @@ void check_errno(const char *what, int wanted, int rc)
 	      rc ? strerrorname_np(-rc) : "success");
 }
 
+unsigned long env_number(const char *name, unsigned long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoul(text, NULL, 0) : otherwise;
+}
+
 double now(void)
 {
 	struct timespec time;

@@ -37,6 +37,8 @@ void check_equal(const char *what, uint64_t wanted, uint64_t found);
 /* RC is that of a system call or a *_try(): has to be -WANTED, or 0. */
 void check_errno(const char *what, int wanted, int rc);
 
+/* A number of the environment: how long a test runs where somebody asks for more. */
+unsigned long env_number(const char *name, unsigned long otherwise);
 double now(void);
 void sleep_ms(unsigned int ms);
 

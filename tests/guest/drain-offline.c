@@ -112,7 +112,7 @@ static void pinned(void)
 	began = now();
 	check_errno("offline", ETIMEDOUT, region_offline(fd, 0, 1500, &result));
 	took = now() - began;
-	check(took >= 1.4 && took < 4, "1.5 s took %.3f s", took);
+	check(took >= 1.4 && took < 15, "1.5 s took %.3f s", took);
 	check_equal("moved", PAGES - 1, result.out_moved);
 	check_equal("left", 1, result.out_left);
 	check_equal("pinned", 1, result.out_pinned);

@@ -489,13 +489,6 @@ static void disturb(int fd, unsigned int turn)
 	check(!rc || rc == -EALREADY, "online: %s", strerror(-rc));
 }
 
-static unsigned long number(const char *name, unsigned long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text ? strtoul(text, NULL, 0) : otherwise;
-}
-
 static void report(double seconds)
 {
 	unsigned long calls = 0;
@@ -514,8 +507,8 @@ static void report(double seconds)
 
 int main(void)
 {
-	double seconds = number("FUZZ_SECONDS", SECONDS), began = now();
-	uint64_t seed = number("FUZZ_SEED", time(NULL));
+	double seconds = env_number("FUZZ_SECONDS", SECONDS), began = now();
+	uint64_t seed = env_number("FUZZ_SEED", time(NULL));
 	pid_t pids[PROCESSES];
 	unsigned int i, turn = 0;
 	int fd;

@@ -58,7 +58,7 @@ static void books(uint64_t *slab_kb, uint64_t *used_kb)
 
 int main(void)
 {
-	unsigned int i, cycles = atoi(getenv("LOAD_CYCLES") ?: "0") ?: CYCLES;
+	unsigned int i, cycles = env_number("LOAD_CYCLES", CYCLES);
 	uint64_t slab, used, slab_before, used_before;
 	char *addr = map_aligned(LENGTH, 2 * MIB);
 	double began;

@@ -285,7 +285,7 @@ static pid_t part_start(unsigned int number)
 
 int main(void)
 {
-	unsigned int i, seconds = atoi(getenv("LOAD_SECONDS") ?: "0") ?: SECONDS;
+	unsigned int i, seconds = env_number("LOAD_SECONDS", SECONDS);
 	pid_t pids[ARRAY_SIZE(parts)];
 	char link[128];
 	int status;

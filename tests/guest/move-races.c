@@ -4,9 +4,11 @@
  * vm: --expander 512M
  * timeout: 90
  *
- * Pages move while everything else goes on: threads that write them, two that
+ * Pages move while everything else goes on: threads that write them, four that
  * move in opposite directions, mappings that come and go, forks, and processes
  * that end by exit() or kill -9 in the middle.
+ *
+ *	LOAD_SECONDS=600 move-races
  */
 #include <errno.h>
 #include <pthread.h>
@@ -23,12 +25,13 @@
 #define LENGTH		(16 * MIB)
 #define PAGES		(LENGTH / PAGE)
 #define SECONDS		3.0
-#define MOVERS		2
+#define MOVERS		4	/* every other one the other way */
 #define WRITERS		2
+#define ROUNDS		10	/* of changes, at least */
 
 static int fd, id;
 static char *memory;
-static double end;
+static volatile bool over;	/* the threads may end */
 
 struct mover {
 	pthread_t thread;
@@ -46,7 +49,7 @@ static void *mover_run(void *data)
 {
 	struct mover *mover = data;
 
-	while (now() < end) {
+	while (!over) {
 		struct cdm_migrate move = {
 			.from = CDM_WHERE_ANY,
 			.to = mover->to,
@@ -56,7 +59,8 @@ static void *mover_run(void *data)
 
 		check_errno("move", 0, move_loop(fd, &move));
 		check_equal("pages counted", PAGES, move_sum(&move));
-		mover->moved += move.out_moved;
+		__atomic_add_fetch(&mover->moved, move.out_moved,
+				   __ATOMIC_RELAXED);
 	}
 	return NULL;
 }
@@ -67,7 +71,7 @@ static void *writer_run(void *data)
 	struct writer *writer = data;
 	size_t at;
 
-	while (now() < end) {
+	while (!over) {
 		for (at = 0; at < LENGTH; at += WRITERS * PAGE) {
 			content_check("a page that moves", writer->start + at,
 				      PAGE, writer->rounds);
@@ -79,40 +83,62 @@ static void *writer_run(void *data)
 	return NULL;
 }
 
-/* Two movers in opposite directions, under two writers. */
+/* What every other mover has moved, from the FIRST on. */
+static uint64_t moved_by(const struct mover *movers, unsigned int first)
+{
+	uint64_t moved = 0;
+	unsigned int i;
+
+	for (i = first; i < MOVERS; i += 2)
+		moved += __atomic_load_n(&movers[i].moved, __ATOMIC_RELAXED);
+	return moved;
+}
+
+/* Movers in opposite directions, under two writers. */
 static void opposite_directions(void)
 {
-	struct mover movers[MOVERS] = { { .to = 0 }, { .to = CDM_WHERE_RAM } };
+	uint64_t moved_in = 0, moved_back = 0;
+	struct mover movers[MOVERS] = {};
 	struct writer writers[WRITERS];
 	unsigned int i;
+	double end;
 	size_t at;
 
 	memory = map_anon(LENGTH);
 	for (at = 0; at < LENGTH; at += PAGE)
 		content_write(memory + at, PAGE, 0);
-	end = now() + SECONDS;
+	over = false;
 	for (i = 0; i < WRITERS; i++) {
 		writers[i] = (struct writer) { .start = memory + i * PAGE };
 		pthread_create(&writers[i].thread, NULL, writer_run, &writers[i]);
 	}
-	for (i = 0; i < MOVERS; i++)
+	for (i = 0; i < MOVERS; i++) {
+		movers[i].to = i % 2 ? CDM_WHERE_RAM : 0;
 		pthread_create(&movers[i].thread, NULL, mover_run, &movers[i]);
+	}
+	/* Until they met, however slow the machine is. */
+	end = now() + env_number("LOAD_SECONDS", SECONDS);
+	do {
+		sleep_ms(100);
+		moved_in = moved_by(movers, 0);
+		moved_back = moved_by(movers, 1);
+	} while (now() < end || moved_in <= PAGES || !moved_back);
+	over = true;
 	for (i = 0; i < MOVERS; i++)
 		pthread_join(movers[i].thread, NULL);
+	moved_in = moved_by(movers, 0);
+	moved_back = moved_by(movers, 1);
 	for (i = 0; i < WRITERS; i++)
 		pthread_join(writers[i].thread, NULL);
 
 	note("moved in %llu and back %llu pages under %llu and %llu rounds",
-	     (unsigned long long)movers[0].moved,
-	     (unsigned long long)movers[1].moved,
+	     (unsigned long long)moved_in, (unsigned long long)moved_back,
 	     (unsigned long long)writers[0].rounds,
 	     (unsigned long long)writers[1].rounds);
-	check(movers[0].moved > PAGES / 2 && movers[1].moved,
-	      "the two did not meet");
 	check_equal("used and pagemap agree", region_used(id),
 		    pages_at(0, memory, LENGTH, id));
 	check_equal("in minus out is what is there", region_used(id),
-		    movers[0].moved - movers[1].moved);
+		    moved_in - moved_back);
 	for (i = 0; i < WRITERS; i++)
 		for (at = 0; at < LENGTH; at += WRITERS * PAGE)
 			content_check("at the end", writers[i].start + at, PAGE,
@@ -127,12 +153,15 @@ static void changing_mappings(void)
 	struct mover mover = { .to = 0 };
 	size_t piece = 256 * PAGE, at;
 	unsigned int rounds = 0;
+	double end;
 	char *other;
 
 	memory = map_anon(LENGTH);
-	end = now() + SECONDS;
+	over = false;
+	end = now() + env_number("LOAD_SECONDS", SECONDS);
 	pthread_create(&mover.thread, NULL, mover_run, &mover);
-	while (now() < end) {
+	while (now() < end || rounds < ROUNDS ||
+	       !__atomic_load_n(&mover.moved, __ATOMIC_RELAXED)) {
 		at = rounds * 7 % (LENGTH / piece) * piece;
 		content_write(memory + at, piece, rounds);
 		/* One mapping after another: mremap() takes no more than one. */
@@ -158,10 +187,10 @@ static void changing_mappings(void)
 		}
 		rounds++;
 	}
+	over = true;
 	pthread_join(mover.thread, NULL);
 	note("%u rounds of remapping under %llu moves", rounds,
 	     (unsigned long long)mover.moved);
-	check(rounds > 10 && mover.moved, "nothing was going on");
 	munmap(memory, LENGTH);
 	check_equal("used", 0, region_used(id));
 }
@@ -250,7 +279,7 @@ static void killed_in_the_middle(bool moves)
 	}
 	note("%u children killed while %s, the slowest took %.3f s", killed,
 	     moves ? "they moved" : "they were moved", slowest);
-	check(slowest < 2, "a killed process took %.1f s to end", slowest);
+	check(slowest < 10, "a killed process took %.1f s to end", slowest);
 }
 
 int main(void)
