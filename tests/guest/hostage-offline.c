@@ -9,6 +9,9 @@
  * everything back in service; once the holder lets go the region goes offline. At
  * level private, and with a huge page at reserved.
  * Being traced, read, stopped, frozen or stuck in a fault is no hold.
+ *
+ *	hostage-offline device GROUP	(hostage-vfio)
+ *	hostage-offline core ADDRESS	(what the kernel gives the core dump to)
  */
 #include <arpa/inet.h>
 #include <endian.h>
@@ -18,6 +21,7 @@
 #include <linux/fs.h>
 #include <linux/nbd.h>
 #include <linux/userfaultfd.h>
+#include <linux/vfio.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -206,7 +210,17 @@ static void in_flight(void)
 	check(!system("udevadm settle"), "udevadm settle");
 }
 
-/* The kernel takes the pages to RAM before it pins them for long. */
+/* The kernel takes pages to RAM before it pins them for long; there they stay. */
+static void check_pinned(void)
+{
+	struct cdm_migrate moved;
+
+	check_where("pinned for long", memory, LENGTH, CDM_WHERE_RAM);
+	moved = move_range(fd, memory, LENGTH, id, 0);
+	check_equal("pinned pages that moved", 0, moved.out_moved);
+	check_equal("in use", 0, region_used(id));
+}
+
 static void in_ring(void)
 {
 	struct iovec iov = { .iov_base = memory, .iov_len = LENGTH };
@@ -217,10 +231,46 @@ static void in_ring(void)
 	check(!io_uring_queue_init(4, &ring, 0), "io_uring_queue_init");
 	rc = io_uring_register_buffers(&ring, &iov, 1);
 	check(!rc, "io_uring_register_buffers: %s", strerror(-rc));
-	check_where("pinned for long", memory, LENGTH, CDM_WHERE_RAM);
+	check_pinned();
 	say_ready();
 	wait_go();
 	io_uring_queue_exit(&ring);
+}
+
+#define IOVA	0x10000000
+
+static const char *group;	/* the only device in it is bound to vfio-pci */
+
+static void in_device(void)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (uintptr_t)memory,
+		.iova = IOVA,
+		.size = LENGTH,
+	};
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.iova = IOVA,
+		.size = LENGTH,
+	};
+	int container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	int group_fd = open(group, O_RDWR | O_CLOEXEC);
+
+	in_region();
+	check(container >= 0, "/dev/vfio/vfio: %m");
+	check(group_fd >= 0, "%s: %m", group);
+	check(!ioctl(group_fd, VFIO_GROUP_SET_CONTAINER, &container) &&
+	      !ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU), "vfio: %m");
+	check(!ioctl(container, VFIO_IOMMU_MAP_DMA, &map), "VFIO_IOMMU_MAP_DMA: %m");
+	check_pinned();
+	say_ready();
+	wait_go();
+	check(!ioctl(container, VFIO_IOMMU_UNMAP_DMA, &unmap) && unmap.size == LENGTH,
+	      "VFIO_IOMMU_UNMAP_DMA: %m");
+	close(group_fd);
+	close(container);
 }
 
 static void just_waits(void)
@@ -348,12 +398,89 @@ static void end_freeze(pid_t pid)
 	proc_write(FROZEN "/cgroup.freeze", "0");
 }
 
+/*
+ * A core dump goes to this program too. It reads as far as the region's memory, and
+ * the rest when it may: the kernel keeps the page that it is about to write.
+ */
+#define CORE_PATTERN	"/proc/sys/kernel/core_pattern"
+#define CORE_WAITS	"/run/cdm-hostage-core"
+#define CORE_DONE	"/run/cdm-hostage-core-done"
+#define CORE_NEW	"/run/cdm-hostage-core-new"
+
+static char core_pattern[128];
+
+/* Whoever waits for the file finds all of it. */
+static void file_make(const char *path, unsigned int number)
+{
+	FILE *file = fopen(CORE_NEW, "w");
+
+	check(file && fprintf(file, "%u\n", number) > 0 && !fclose(file) &&
+	      !rename(CORE_NEW, path), CORE_NEW ": %m");
+}
+
+static void core_read(char *addr)
+{
+	static char page[PAGE];
+	unsigned int right = 0;
+
+	check(mmap(addr, LENGTH, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS |
+		   MAP_FIXED_NOREPLACE, -1, 0) == addr, "mmap: %m");
+	content_write(addr, LENGTH, SEED);
+	while (fread(page, sizeof(page), 1, stdin)) {
+		if (right == LENGTH / PAGE ||
+		    memcmp(page, addr + right * PAGE, sizeof(page)))
+			continue;
+		if (!right++) {
+			file_make(CORE_WAITS, right);
+			while (!access(CORE_WAITS, F_OK))
+				sleep_ms(10);
+		}
+	}
+	file_make(CORE_DONE, right);
+}
+
+static void wait_file(const char *path)
+{
+	while (access(path, F_OK))
+		sleep_ms(10);
+}
+
+static void start_dump(pid_t pid)
+{
+	char self[64], line[128];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	check(length > 0, "/proc/self/exe: %m");
+	self[length] = 0;
+	file_text(CORE_PATTERN, core_pattern, sizeof(core_pattern));
+	snprintf(line, sizeof(line), "|%s core %p", self, memory);
+	proc_write(CORE_PATTERN, line);
+	unlink(CORE_DONE);
+	kill(pid, SIGSEGV);
+	wait_file(CORE_WAITS);
+}
+
+static void end_dump(pid_t pid)
+{
+	char right[16];
+	int status;
+
+	proc_write(CORE_PATTERN, core_pattern);
+	unlink(CORE_WAITS);
+	wait_file(CORE_DONE);
+	file_text(CORE_DONE, right, sizeof(right));
+	check_equal("pages in the core dump", LENGTH / PAGE, atoi(right));
+	check(waitpid(pid, &status, 0) == pid && WCOREDUMP(status),
+	      "it ended without a core dump, with %#x", status);
+}
+
 static const struct scene {
 	const char *name;
 	void (*hostage)(void);
 	void (*start)(pid_t pid);
 	void (*end)(pid_t pid);
 	bool holds;		/* offline can not succeed before the end */
+	bool ends;		/* the end is the hostage's as well */
 } scenes[] = {
 	{ "a pipe", in_pipe, start_nothing, end_nothing, true },
 	{ "a read from a slow disk", in_flight, start_nothing, end_nothing, true },
@@ -363,6 +490,11 @@ static const struct scene {
 	{ "traced", just_waits, start_trace, end_trace },
 	{ "read from outside", just_waits, start_reader, end_reader },
 	{ "frozen", just_waits, start_freeze, end_freeze },
+	{ "dumping core", just_waits, start_dump, end_dump, true, true },
+};
+
+static const struct scene device = {
+	"a device", in_device, start_nothing, end_nothing
 };
 
 static pid_t hostage_start(const struct scene *scene)
@@ -385,10 +517,11 @@ static pid_t hostage_start(const struct scene *scene)
 	return pid;
 }
 
-static void hostage_end(pid_t pid)
+static void hostage_end(const struct scene *scene, pid_t pid)
 {
 	close(go[1]);
-	child_check(pid, 0);
+	if (!scene->ends)
+		child_check(pid, 0);
 	close(go[0]);
 	close(ready[0]);
 }
@@ -426,27 +559,40 @@ static void play(const struct scene *scene)
 	      rc ? "failed" : "succeeded");
 	region_check_state(id, rc ? "online" : "held");
 	scene->end(pid);
-	hostage_end(pid);
+	hostage_end(scene, pid);
 	if (rc)
 		check_errno("offline afterwards", 0,
 			    region_offline(fd, 0, 10000, NULL));
 	check_errno("online again", 0, region_online_at(fd, level));
 }
 
-int main(void)
+static void play_all(void)
 {
 	size_t i;
 
+	if (group)
+		play(&device);
+	else
+		for (i = 0; i < ARRAY_SIZE(scenes); i++)
+			play(&scenes[i]);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[1], "core")) {
+		core_read((char *)strtoul(argv[2], NULL, 16));
+		return 0;
+	}
+	if (argc == 3 && !strcmp(argv[1], "device"))
+		group = argv[2];
 	test_begin(1);
 	fd = region_open(id);
 	memory = map_aligned(LENGTH, 2 * MIB);
-	for (i = 0; i < ARRAY_SIZE(scenes); i++)
-		play(&scenes[i]);
+	play_all();
 	level = CDM_ISOLATION_RESERVED;
 	check_errno("offline", 0, region_offline(fd, 0, 0, NULL));
 	check_errno("online, reserved", 0, region_online_at(fd, level));
-	for (i = 0; i < ARRAY_SIZE(scenes); i++)
-		play(&scenes[i]);
+	play_all();
 	close(fd);
 	test_end();
 	return 0;

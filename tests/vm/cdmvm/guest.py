@@ -74,7 +74,7 @@ class Guest:
             memory="/mnt/memory", ram=options.ram, cpus=options.cpus,
             cpu=options.cpu or (machine.BENCH_CPU if options.bench else machine.CPU),
             bench=options.bench, append=self.kernel.line(options.append),
-            soft_reserved=tuple(options.soft_reserved),
+            soft_reserved=tuple(options.soft_reserved), iommu=options.iommu,
             expanders=tuple(machine.expanders(options.expander, options.absent)))
         for one in self.machine.expanders:
             with open(self.memory / one.name, "wb") as backing:

@@ -86,6 +86,7 @@ class Machine:
     bench: bool = False
     append: tuple = ()
     soft_reserved: tuple = ()
+    iommu: bool = False
     expanders: tuple = ()
 
     def kernel_line(self):
@@ -98,6 +99,8 @@ class Machine:
         for size in self.soft_reserved:
             words.append(f"memmap={size}%{start}-1+0xefffffff")
             start += size
+        if self.iommu:
+            words.append("intel_iommu=on")
         return " ".join([*words, *self.append])
 
     def argv(self, channels):
@@ -118,6 +121,8 @@ class Machine:
                 "-chardev", f"socket,id=console,fd={channels['console']},"
                             f"logfile={self.console}",
                 "-serial", "chardev:console"]
+        if self.iommu:
+            line += ["-device", "intel-iommu", "-device", "edu,bus=pcie.0"]
         machine = ["q35", f"max-ram-below-4g={LOW_RAM}"]
         line += self.ram_options()
         if self.expanders:

@@ -26,6 +26,8 @@ def guest_options(parser):
     add("--absent", action="store_true", help="the expanders start unplugged")
     add("--soft-reserved", action="append", type=size, default=[], metavar="SIZE",
         help="memory that firmware marks as reserved for a purpose")
+    add("--iommu", action="store_true",
+        help="an IOMMU, and a device that no driver takes (1234:11e8)")
     add("--copy", action="append", default=[], metavar="PATH",
         help="put this file or folder into the guest's /root")
     add("--append", action="append", default=[], metavar="WORDS",
