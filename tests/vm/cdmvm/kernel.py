@@ -24,7 +24,10 @@ ENV = {"KBUILD_BUILD_HOST": "cdm", "KBUILD_BUILD_USER": "cdm",
 MODULE_OPTIONS = {"debug": ("GCOV_PROFILE=y",)}
 # kmemleak doubles the time that everything takes: `--append kmemleak=on` for those
 # who ask it something.
-WORDS = {"debug": ("kmemleak=off",)}
+# With five levels of page tables KASAN takes good memory for bad in a moment of each boot,
+# in which identify_cpu() has forgotten what the processor can, and tells of nothing else
+# and proves no locks afterwards.
+WORDS = {"debug": ("kmemleak=off", "no5lvl")}
 
 
 @dataclasses.dataclass(frozen=True)
