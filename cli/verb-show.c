@@ -19,10 +19,10 @@ static const struct opt options[] = {
 	{ NULL },
 };
 
-/* Regions that get a column of their own. */
-#define REGIONS_MAX 64
-
-/* Bytes at each place, of a process or of one of its mappings. */
+/*
+ * Bytes at each place, of a process or of one of its mappings. Last in a row: behind
+ * it a row has a number for each region.
+ */
 struct places {
 	uint64_t cdm;
 	uint64_t ram;
@@ -31,7 +31,6 @@ struct places {
 	uint64_t none;
 	uint64_t cdm_huge;
 	uint64_t ram_huge;
-	uint64_t by_region[REGIONS_MAX];
 };
 
 struct process_row {
@@ -52,10 +51,7 @@ struct mapping_row {
 #define PLACE(row, member, title, not_zero) \
 	{ #member, title, FIELD_SIZE, offsetof(row, at.member), not_zero }
 
-/* Room for the fields below and one for each region. */
-#define FIELDS_MAX (16 + REGIONS_MAX)
-
-static struct field process_fields[FIELDS_MAX] = {
+static const struct field process_fields[] = {
 	FIELD(struct process_row, pid, FIELD_NUMBER, "pid"),
 	FIELD(struct process_row, command, FIELD_TEXT, "command"),
 	FIELD(struct process_row, cgroup, FIELD_TEXT, "cgroup"),
@@ -66,9 +62,10 @@ static struct field process_fields[FIELDS_MAX] = {
 	PLACE(struct process_row, swap, "swapped out", true),
 	PLACE(struct process_row, other, "elsewhere", true),
 	PLACE(struct process_row, none, "not present", false),
+	FIELD_END
 };
 
-static struct field mapping_fields[FIELDS_MAX] = {
+static const struct field mapping_fields[] = {
 	FIELD(struct mapping_row, start, FIELD_ADDRESS, "START"),
 	FIELD(struct mapping_row, end, FIELD_ADDRESS, "END"),
 	FIELD(struct mapping_row, perms, FIELD_TEXT, "PERMS"),
@@ -79,46 +76,71 @@ static struct field mapping_fields[FIELDS_MAX] = {
 	PLACE(struct mapping_row, swap, "SWAP", false),
 	PLACE(struct mapping_row, other, "OTHER", false),
 	PLACE(struct mapping_row, none, "NONE", false),
+	FIELD_END
 };
 
 static const struct field name_field =
 	FIELD(struct mapping_row, name, FIELD_TEXT, "NAME");
 
+/* The regions, and the fields above with one for each of them. */
 static struct {
-	int ids[REGIONS_MAX];
+	int *ids;
 	size_t nr;
+	struct field *process;
+	struct field *mapping;
 } columns;
 
-static void append_field(struct field *fields, struct field field)
+static void append_field(struct field **fields, struct field field)
 {
-	while (fields->key)
-		fields++;
-	*fields = field;
+	const struct field end = FIELD_END;
+	size_t n = 0;
+
+	while ((*fields)[n].key)
+		n++;
+	*fields = xrealloc(*fields, (n + 2) * sizeof(field));
+	(*fields)[n] = field;
+	(*fields)[n + 1] = end;
+}
+
+static void add_region_column(struct cdm_region *region, bool only)
+{
+	size_t n = columns.nr++, nth = n * sizeof(uint64_t);
+	const char *name = keep_text(cdm_region_get_name(region));
+
+	columns.ids = xrealloc(columns.ids, columns.nr * sizeof(*columns.ids));
+	columns.ids[n] = cdm_region_get_id(region);
+	append_field(&columns.process, (struct field){ name, name, FIELD_SIZE,
+		     sizeof(struct process_row) + nth, true });
+	/* One region is the CDM column; several get their own. */
+	append_field(&columns.mapping, (struct field){ name, only ? NULL : name,
+		     FIELD_SIZE, sizeof(struct mapping_row) + nth, false });
 }
 
 static void add_columns(struct cdm_ctx *ctx)
 {
-	struct cdm_region *r;
+	struct cdm_region *first = cdm_region_get_first(ctx), *r;
+	bool only = first && !cdm_region_get_next(first);
 
-	cdm_region_foreach(ctx, r) {
-		size_t n = columns.nr, nth = n * sizeof(uint64_t);
-		const char *name = keep_text(cdm_region_get_name(r));
+	columns.process = xrealloc(NULL, sizeof(process_fields));
+	memcpy(columns.process, process_fields, sizeof(process_fields));
+	columns.mapping = xrealloc(NULL, sizeof(mapping_fields));
+	memcpy(columns.mapping, mapping_fields, sizeof(mapping_fields));
+	cdm_region_foreach(ctx, r)
+		add_region_column(r, only);
+	append_field(&columns.mapping, name_field);
+}
 
-		if (n == REGIONS_MAX)
-			break;
-		columns.ids[columns.nr++] = cdm_region_get_id(r);
-		append_field(process_fields, (struct field){ name, name,
-			FIELD_SIZE,
-			offsetof(struct process_row, at.by_region) + nth, true });
-		append_field(mapping_fields, (struct field){ name, NULL,
-			FIELD_SIZE,
-			offsetof(struct mapping_row, at.by_region) + nth, false });
-	}
-	/* One region is the CDM column; several get their own. */
-	for (struct field *f = mapping_fields; columns.nr > 1 && f->key; f++)
-		if (!f->title)
-			f->title = f->key;
-	append_field(mapping_fields, name_field);
+static void free_columns(void)
+{
+	free(columns.ids);
+	free(columns.process);
+	free(columns.mapping);
+}
+
+/* Of a row of that size and the numbers behind it. */
+static size_t row_size(size_t size)
+{
+	return size + columns.nr * sizeof(uint64_t);
 }
 
 /* How to ask a process, or a mapping. */
@@ -150,7 +172,9 @@ static uint64_t mapping_huge(void *mapping, int where)
 static const struct asker ask_process = { process_bytes, process_huge };
 static const struct asker ask_mapping = { mapping_bytes, mapping_huge };
 
-static void fill_places(struct places *at, const struct asker *ask, void *object)
+/* by_region: what stands behind the row */
+static void fill_places(struct places *at, uint64_t *by_region,
+			const struct asker *ask, void *object)
 {
 	at->ram = ask->bytes(object, CDM_WHERE_RAM);
 	at->ram_huge = ask->huge(object, CDM_WHERE_RAM);
@@ -158,8 +182,8 @@ static void fill_places(struct places *at, const struct asker *ask, void *object
 	at->other = ask->bytes(object, CDM_WHERE_OTHER);
 	at->none = ask->bytes(object, CDM_WHERE_NONE);
 	for (size_t i = 0; i < columns.nr; i++) {
-		at->by_region[i] = ask->bytes(object, columns.ids[i]);
-		at->cdm += at->by_region[i];
+		by_region[i] = ask->bytes(object, columns.ids[i]);
+		at->cdm += by_region[i];
 		at->cdm_huge += ask->huge(object, columns.ids[i]);
 	}
 }
@@ -169,7 +193,7 @@ static void fill_process(struct process_row *row, struct cdm_process *p)
 	row->pid = (uint64_t)cdm_process_get_pid(p);
 	row->command = cdm_process_get_comm(p);
 	row->cgroup = cdm_process_get_cgroup(p);
-	fill_places(&row->at, &ask_process, p);
+	fill_places(&row->at, (uint64_t *)(row + 1), &ask_process, p);
 }
 
 static void fill_mapping(struct mapping_row *row, struct cdm_mapping *m)
@@ -178,27 +202,35 @@ static void fill_mapping(struct mapping_row *row, struct cdm_mapping *m)
 	row->end = cdm_mapping_get_end(m);
 	row->perms = cdm_mapping_get_perms(m);
 	row->name = cdm_mapping_get_name(m);
-	fill_places(&row->at, &ask_mapping, m);
+	fill_places(&row->at, (uint64_t *)(row + 1), &ask_mapping, m);
 }
 
 static int print(struct cdm_process *process)
 {
-	struct table table = TABLE("mappings", mapping_fields,
-				   struct mapping_row);
-	struct process_row row = { 0 };
+	struct table mappings = {
+		.key = "mappings",
+		.fields = columns.mapping,
+		.row_size = row_size(sizeof(struct mapping_row)),
+	};
+	struct table whole = {
+		.fields = columns.process,
+		.row_size = row_size(sizeof(struct process_row)),
+	};
+	struct process_row *row = table_add(&whole);
 	struct cdm_mapping *m;
 	int rc;
 
-	fill_process(&row, process);
+	fill_process(row, process);
 	cdm_mapping_foreach(process, m) {
-		struct mapping_row *mapping = table_add(&table);
+		struct mapping_row *mapping = table_add(&mappings);
 
 		fill_mapping(mapping, m);
 		if (opts.only_cdm && !mapping->at.cdm)
-			table.nr_rows--;
+			mappings.nr_rows--;
 	}
-	rc = output_record(process_fields, &row, &table, 1);
-	table_free(&table);
+	rc = output_record(columns.process, row, &mappings, 1);
+	table_free(&mappings);
+	table_free(&whole);
 	return rc;
 }
 
@@ -227,6 +259,7 @@ static enum exit_code run(int argc, char **argv)
 			code = EXIT_FAILED;
 		cdm_process_unref(process);
 	}
+	free_columns();
 	cdm_unref(ctx);
 	return code;
 }

@@ -85,3 +85,14 @@ fake_root()
 	mkdir -p "$tmp/$1"/{sys,proc,dev,run,etc}
 	export LIBCDM_ROOT=$tmp/$1
 }
+
+# region N NAME=VALUE...: attributes as docs/abi/ has them
+region()
+{
+	local folder=$LIBCDM_ROOT/sys/bus/cdm/devices/cdm$1 pair
+	mkdir -p "$folder"
+	shift
+	for pair in "$@"; do
+		echo "${pair#*=}" >"$folder/${pair%%=*}"
+	done
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Preloaded: the module's part of the conversation, for regions that are only files.
+ * All memory that is asked about is on the region of the number $MODEL_REGION.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/cdm.h>
+
+int ioctl(int fd, unsigned long request, ...);
+
+static int model_residency(struct cdm_residency *arg)
+{
+	struct cdm_extent *extent = (void *)(uintptr_t)arg->extents;
+
+	*extent = (struct cdm_extent) {
+		.addr = arg->addr,
+		.length = arg->length,
+		.where = atoi(getenv("MODEL_REGION")),
+	};
+	arg->out_next = arg->addr + arg->length;
+	arg->out_nr_extents = 1;
+	return 0;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (request == CDM_RESIDENCY)
+		return model_residency(arg);
+	return (int)syscall(SYS_ioctl, fd, request, arg);
+}
