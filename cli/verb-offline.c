@@ -76,6 +76,15 @@ static const char *result_name(int rc)
 	return opts.release ? "released" : "offline";
 }
 
+/* RAM has to have room for those that go before, too. */
+static void fit_together(struct cdm_drain *drain, uint64_t *needed)
+{
+	if (!drain->needed)
+		return;
+	*needed += drain->needed;
+	drain->fits = *needed <= drain->ram_available + drain->swap_free;
+}
+
 /* Before a drain nobody is in the way yet: show who uses it. */
 static void add_present_users(struct cdm_ctx *ctx, struct table *holders,
 			      const struct target *t)
@@ -130,6 +139,7 @@ static enum exit_code offline_all(struct cdm_ctx *ctx,
 		TABLE("targets", fields, struct offline_row),
 		TABLE("holders", user_fields, struct user_row),
 	};
+	uint64_t needed = 0;
 	int code = -1;
 
 	for (size_t i = 0; i < targets->nr; i++) {
@@ -137,6 +147,8 @@ static enum exit_code offline_all(struct cdm_ctx *ctx,
 
 		code = exit_code_add(code, offline_one(ctx, &targets->list[i],
 						       &row, &tables[1]));
+		if (opts.dry_run)
+			fit_together(&row.drain, &needed);
 		*(struct offline_row *)table_add(&tables[0]) = row;
 	}
 	if ((ui.json || !ui.quiet) && output_tables(tables, 2))
