@@ -13,7 +13,8 @@
 
 #include "poison.h"
 
-#define INSTANCES	"/sys/kernel/tracing/instances"
+/* One for all, who come one by one: cdm_poison_store_lock(). */
+#define INSTANCE	"/sys/kernel/tracing/instances/cdm-poison"
 
 /* "... cxl_poison: memdev=mem0 ... dpa=0x8000000 dpa_length=0x40 ..." */
 static int add_line(struct cdm_ctx *ctx, const char *line, const char *memdev,
@@ -42,18 +43,17 @@ static int add_line(struct cdm_ctx *ctx, const char *line, const char *memdev,
 	return nr;
 }
 
-static int read_trace(struct cdm_ctx *ctx, const char *instance, const char *memdev,
-		      struct cdm_bad_list *list)
+static int read_trace(struct cdm_ctx *ctx, const char *memdev, struct cdm_bad_list *list)
 {
 	char *text, *line, *rest;
 	int rc, nr = 0;
 
-	rc = cdm_write_file(ctx, "1", INSTANCES "/%s/events/cxl/cxl_poison/enable", instance);
+	rc = cdm_write_file(ctx, "1", INSTANCE "/events/cxl/cxl_poison/enable");
 	if (rc >= 0)
 		rc = cdm_write_file(ctx, "1", "/sys/bus/cxl/devices/%s/trigger_poison_list",
 				    memdev);
 	if (rc >= 0)
-		rc = cdm_read_text(ctx, &text, INSTANCES "/%s/trace", instance);
+		rc = cdm_read_text(ctx, &text, INSTANCE "/trace");
 	if (rc < 0)
 		return rc;
 	for (line = strtok_r(text, "\n", &rest); line && rc >= 0;
@@ -67,19 +67,19 @@ static int read_trace(struct cdm_ctx *ctx, const char *instance, const char *mem
 
 int cdm_poison_device_read(struct cdm_ctx *ctx, const char *memdev, struct cdm_bad_list *list)
 {
-	char instance[CDM_NAME_MAX], path[PATH_MAX];
+	char path[PATH_MAX];
 	int rc;
 
 	/* A device without such a list has no such attribute. */
 	if (!cdm_exists(ctx, "/sys/bus/cxl/devices/%s/trigger_poison_list", memdev))
 		return 0;
-	snprintf(instance, sizeof(instance), "cdm-%d", getpid());
-	if (cdm_path(ctx, path, INSTANCES "/%s", instance) < 0)
+	if (cdm_path(ctx, path, INSTANCE) < 0)
 		return -ENAMETOOLONG;
-	/* One of that name was left behind by somebody who was killed. */
+	/* What there is was left behind by somebody who was killed: one with old events. */
+	rmdir(path);
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return -errno;
-	rc = read_trace(ctx, instance, memdev, list);
+	rc = read_trace(ctx, memdev, list);
 	rmdir(path);
 	return rc;
 }

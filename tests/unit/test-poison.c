@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "test.h"
 
@@ -12,6 +11,7 @@
 #define DPA	(256ULL << 20)		/* where it begins in the memory device */
 #define SERIAL	0x1234
 #define STORE	"/var/lib/cdm/poison/0x1234"
+#define INSTANCE "/sys/kernel/tracing/instances/cdm-poison"
 
 /* The kernel's list. */
 static struct cdm_bad_page kernel[8];
@@ -198,14 +198,9 @@ static void test_retires_what_is_remembered(void **state)
 /* What the kernel tells of the device's list, as a reader of its own instance has it. */
 static void device_has(struct fake *fake, const char *lines)
 {
-	char path[128];
-
 	fake_write(fake, "/sys/bus/cxl/devices/mem0/trigger_poison_list", "%s", "");
-	snprintf(path, sizeof(path), "/sys/kernel/tracing/instances/cdm-%d/trace", getpid());
-	fake_write(fake, path, "%s", lines);
-	snprintf(path, sizeof(path), "/sys/kernel/tracing/instances/cdm-%d/events/cxl/"
-		 "cxl_poison/enable", getpid());
-	fake_write(fake, path, "0");
+	fake_write(fake, INSTANCE "/trace", "%s", lines);
+	fake_write(fake, INSTANCE "/events/cxl/cxl_poison/enable", "0");
 }
 
 static void test_joins_the_devices_own(void **state)
@@ -226,6 +221,19 @@ static void test_joins_the_devices_own(void **state)
 	assert_true(cdm_read_file(fake->ctx, text, sizeof(text), STORE) > 0);
 	assert_int_equal(strncmp(text, "0x10004000 ", 11), 0);
 	assert_int_equal(cdm_region_sync_poison(region_of(fake)), 0);
+}
+
+/* Who was killed while he read leaves an instance: the next one takes it away. */
+static void test_leaves_no_instance(void **state)
+{
+	struct fake *fake = *state;
+
+	fake_write(fake, "/sys/bus/cxl/devices/mem0/trigger_poison_list", "%s", "");
+	fake_write(fake, INSTANCE "/x", "%s", "");
+	fake_remove(fake, INSTANCE "/x");
+	assert_int_equal(cdm_region_sync_poison(region_of(fake)), 0);
+	assert_false(cdm_exists(fake->ctx, INSTANCE));
+	assert_true(cdm_exists(fake->ctx, "/sys/kernel/tracing/instances"));
 }
 
 /* What cannot be read is not replaced, and what is known else is not used for that. */
@@ -294,6 +302,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_retires_what_is_remembered, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_joins_the_devices_own, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_leaves_no_instance, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_retires_without_the_store, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_stays_with_its_region, set_up, tear_down),
