@@ -245,10 +245,16 @@ static enum exit_code judge(const struct cdm_counts *c)
 	uint64_t good = c->moved + c->populated + c->already;
 	char size[SIZE_TEXT];
 
-	if (bytes_left(c) || c->refused) {
+	if (bytes_left(c))
 		error("%s stayed: %s", size_table(bytes_left(c), size),
 		      hint(c));
+	else if (c->refused)
+		error("%s", hint(c));
+	if (bytes_left(c) || c->refused)
 		return good ? EXIT_PARTLY : EXIT_FAILED;
+	if (!c->processes) {
+		error("there is no process");
+		return EXIT_NOTHING;
 	}
 	if (c->total == c->unmapped) {
 		error("nothing is mapped there");

@@ -63,6 +63,18 @@ uint64_t cdm_counts_get_left(const struct cdm_counts *counts)
 	       counts->unsupported + counts->no_space + counts->retired;
 }
 
+void cdm_counts_cut(struct cdm_counts *counts, uint64_t room)
+{
+	uint64_t moved = MIN(counts->moved, room);
+	uint64_t populated = MIN(counts->populated, room - moved);
+
+	counts->no_space += counts->moved - moved + counts->populated - populated;
+	counts->moved = moved;
+	counts->populated = populated;
+	counts->whole = MIN(counts->whole, moved);
+	counts->split = MIN(counts->split, moved - counts->whole);
+}
+
 void cdm_passes_begin(struct cdm_passes *passes)
 {
 	memset(passes, 0, sizeof(*passes));

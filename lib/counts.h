@@ -8,6 +8,8 @@
 void cdm_counts_add(struct cdm_counts *sum, const struct cdm_counts *more);
 /* All of moved to unmapped; equals total if the kernel counted each page once. */
 uint64_t cdm_counts_sum(const struct cdm_counts *counts);
+/* Of what would be moved or made, only so many bytes have room: the rest stays. */
+void cdm_counts_cut(struct cdm_counts *counts, uint64_t room);
 
 /*
  * A range that was passed over several times, since one destination was full or

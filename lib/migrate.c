@@ -38,7 +38,7 @@ struct run {
 	unsigned int nr_sources;
 	struct cdm_pids done;	/* processes that were passed over */
 	int refused_rc;		/* why the first refused process was */
-	pid_t refused_pid;
+	char refused[CDM_NAME_MAX];	/* "pid 812" */
 	/* rate limit: bytes that may be moved; grows with time */
 	double tokens;
 	uint64_t tokens_ms;
@@ -66,7 +66,7 @@ static int bucket_wait(struct run *run, uint64_t *length)
 	uint64_t page = run->ctx->page_size;
 	int rc;
 
-	if (!run->job->rate)
+	if (!run->job->rate || run->job->dry_run)
 		return 0;
 	bucket_fill(run);
 	while (run->tokens < page) {
@@ -361,7 +361,7 @@ static int move_process(struct run *run, pid_t pid)
 	} else if (rc == -EPERM) {
 		if (!job->counts.refused++) {
 			run->refused_rc = rc;
-			run->refused_pid = pid;
+			cdm_copy(run->refused, sizeof(run->refused), job->object);
 		}
 		rc = 0;
 	}
@@ -539,9 +539,34 @@ static int run_verdict(struct run *run)
 
 	if (!counts->processes || counts->processes > counts->vanished + counts->refused)
 		return 0;
-	if (counts->refused)
+	if (counts->refused) {
+		cdm_copy(run->job->object, sizeof(run->job->object), run->refused);
 		return run_fail(run, run->refused_rc);
-	return cdm_fail(run->ctx, ESRCH, "migrate %s: no such process", run->job->object);
+	}
+	return cdm_fail(run->ctx, ESRCH, "migrate %s: no such process, or one without memory "
+			"of its own", run->job->object);
+}
+
+/*
+ * The kernel only looks at the pages in a dry run, and not at what they would go to.
+ * What offline asks of RAM is asked of it here.
+ */
+static void plan_room(struct run *run)
+{
+	uint64_t room = 0, available, swap_free;
+	struct cdm_region *region;
+
+	for (unsigned int i = 0; i < run->nr_dests; i++) {
+		region = cdm_region_find_id(run->ctx, run->dests[i].where);
+		if (region && !run->dests[i].closed)
+			room += region->available;
+	}
+	if (run->job->to[0] == CDM_WHERE_RAM) {
+		if (cdm_meminfo_read(run->ctx, &available, &swap_free) < 0)
+			return;
+		room = available + swap_free;
+	}
+	cdm_counts_cut(&run->job->counts, room);
 }
 
 int cdm_job_migrate(struct cdm_job *job)
@@ -563,6 +588,8 @@ int cdm_job_migrate(struct cdm_job *job)
 			break;
 	}
 	rc = rc ? run_fail(&run, rc) : run_verdict(&run);
+	if (!rc && job->dry_run)
+		plan_room(&run);
 	run_tear_down(&run);
 	return cdm_job_end(job, rc);
 }

@@ -207,7 +207,8 @@ int cdm_pids_read_cgroup(struct cdm_ctx *ctx, struct cdm_pids *pids, const char 
 	char dir[PATH_MAX];
 	int len;
 
-	if (!strncmp(path, CDM_CGROUP "/", strlen(CDM_CGROUP "/")))
+	if (!strncmp(path, CDM_CGROUP, strlen(CDM_CGROUP)) &&
+	    (path[strlen(CDM_CGROUP)] == '/' || !path[strlen(CDM_CGROUP)]))
 		path += strlen(CDM_CGROUP);
 	len = snprintf(dir, sizeof(dir), "%s%s%s", CDM_CGROUP, path[0] == '/' ? "" : "/", path);
 	if (len >= (int)sizeof(dir))

@@ -271,7 +271,7 @@ void cdm_job_set_shared(struct cdm_job *job, bool shared);
  * add up to @total; the meaning is that of struct cdm_migrate in <linux/cdm.h>.
  *
  * @total: looked at
- * @moved: moved; with a dry run, that would be tried
+ * @moved: moved; with a dry run, that would be tried, and that there is room for
  * @populated: made and cleared at the destination
  * @already: at the (or a) destination before
  * @filtered: neither at the destination nor where cdm_job_set_from() said

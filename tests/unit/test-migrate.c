@@ -227,6 +227,54 @@ static void test_dry_run_moves_nothing(void **state)
 	assert_int_equal(pages_at(0), 0);
 }
 
+/* What RAM or the regions have no room for would stay. */
+static void test_dry_run_knows_the_room(void **state)
+{
+	struct fixture *f = *state;
+	const struct cdm_counts *counts = cdm_job_get_counts(f->job);
+
+	fake_write(&f->fake, "/sys/bus/cdm/devices/cdm0/available", "%llu\n",
+		   1000ULL * model.page);
+	fake_write(&f->fake, "/sys/bus/cdm/devices/cdm1/available", "%llu\n",
+		   2000ULL * model.page);
+	fake_write(&f->fake, "/proc/meminfo", "MemAvailable: %llu kB\nSwapFree: 4 kB\n",
+		   500ULL * model.page >> 10);
+	cdm_job_add_pid(f->job, 7);
+	cdm_job_add_to(f->job, 0);
+	cdm_job_add_to(f->job, 1);
+	cdm_job_set_dry_run(f->job, true);
+	assert_int_equal(cdm_job_migrate(f->job), 0);
+	assert_adds_up(f->job);
+	assert_int_equal(counts->moved, 3000 * model.page);
+	assert_int_equal(counts->no_space, (PAGES - 3000) * model.page);
+
+	cdm_job_unref(f->job);
+	assert_int_equal(cdm_job_new(f->fake.ctx, &f->job), 0);
+	counts = cdm_job_get_counts(f->job);
+	for (int i = 0; i < PAGES; i++)
+		model.where[i] = 2;
+	cdm_job_add_pid(f->job, 7);
+	cdm_job_add_to(f->job, CDM_WHERE_RAM);
+	cdm_job_set_dry_run(f->job, true);
+	assert_int_equal(cdm_job_migrate(f->job), 0);
+	assert_adds_up(f->job);
+	assert_int_equal(counts->moved, 500 * model.page + 4096);
+}
+
+/* Nothing moves, so there is nothing to wait for: this would take a week. */
+static void test_dry_run_does_not_wait(void **state)
+{
+	struct fixture *f = *state;
+
+	cdm_job_add_pid(f->job, 7);
+	cdm_job_add_to(f->job, 0);
+	cdm_job_set_dry_run(f->job, true);
+	cdm_job_set_rate(f->job, 25);
+	cdm_job_set_timeout(f->job, 60000);
+	assert_int_equal(cdm_job_migrate(f->job), 0);
+	assert_int_equal(cdm_job_get_counts(f->job)->moved, PAGES * model.page);
+}
+
 static void test_next_when_one_is_full(void **state)
 {
 	struct fixture *f = *state;
@@ -389,6 +437,11 @@ static void test_refused_process(void **state)
 	cdm_job_add_to(f->job, 0);
 	assert_int_equal(cdm_job_migrate(f->job), -EPERM);
 	assert_int_equal(cdm_job_get_counts(f->job)->refused, 1);
+	/* the message is of him, not of the last one, who has gone */
+	model.calls = 0;
+	cdm_job_add_pid(f->job, 8);
+	assert_int_equal(cdm_job_migrate(f->job), -EPERM);
+	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "pid 7 "));
 }
 
 static void test_cgroup(void **state)
@@ -481,6 +534,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(test_whole_process),
 		test(test_dry_run_moves_nothing),
+		test(test_dry_run_knows_the_room),
+		test(test_dry_run_does_not_wait),
 		test(test_next_when_one_is_full),
 		test(test_closed_destination_is_passed_over),
 		test(test_only_destination_closed),

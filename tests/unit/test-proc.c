@@ -67,6 +67,11 @@ static void test_cgroups(void **state)
 	assert_int_equal(cdm_pids_read_cgroup(fake->ctx, &pids, "/sys/fs/cgroup/x"), 0);
 	assert_true(cdm_pids_have(&pids, 5));
 	assert_int_equal(cdm_pids_read_cgroup(fake->ctx, &pids, "/nope"), -ENOENT);
+	assert_int_equal(cdm_pids_read_cgroup(fake->ctx, &pids, "/sys/fs/cgroupx"), -ENOENT);
+	cdm_pids_free(&pids);
+	fake_write(fake, "/sys/fs/cgroup/cgroup.procs", "6\n");
+	assert_int_equal(cdm_pids_read_cgroup(fake->ctx, &pids, "/sys/fs/cgroup"), 0);
+	assert_int_equal(pids.nr, 6);
 	cdm_pids_free(&pids);
 
 	fake_write(fake, "/proc/7/cgroup", "1:cpu:/old\n0::/system.slice/x.service\n");
