@@ -381,7 +381,7 @@ static enum exit_code collect(struct cdm_ctx *ctx, const struct filter *filter,
 		if (!rc && opts.poison)
 			rc = add_region_poison(&tables[POISON], r);
 		/* gone while we looked: the rest is still worth showing */
-		if (rc == -ENODEV)
+		if (rc == -ENODEV && cdm_region_refresh(r))
 			rc = 0;
 		if (rc)
 			return session_report(ctx, rc);

@@ -171,6 +171,8 @@ enum cdm_state cdm_state_from_name(const char *name);
 /* --- region.c --- */
 void cdm_regions_drop(struct cdm_ctx *ctx);
 int cdm_regions_refresh(struct cdm_ctx *ctx);
+/* Is it there now? */
+bool cdm_region_exists(struct cdm_region *region);
 /* -errno with a message, or a file descriptor of the device node */
 int cdm_region_open(struct cdm_region *region);
 struct cdm_region *cdm_region_find_dax(struct cdm_ctx *ctx, const char *dax_name);

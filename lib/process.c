@@ -90,7 +90,8 @@ int cdm_any_region_open(struct cdm_ctx *ctx)
 			return fd;
 		rc = fd;
 	}
-	if (rc == -ENODEV)
+	/* with a region it has been said what is missing */
+	if (!cdm_region_get_first(ctx))
 		cdm_fail(ctx, ENODEV, "no cdm region is here%s",
 			 cdm_module_is_loaded(ctx) ? "" : ": the module is not loaded");
 	return rc;
@@ -285,6 +286,16 @@ static int process_read_smaps(struct cdm_ctx *ctx, struct cdm_process *process)
 	return rc;
 }
 
+static bool any_region_exists(struct cdm_ctx *ctx)
+{
+	struct cdm_region *region;
+
+	cdm_region_foreach(ctx, region)
+		if (cdm_region_exists(region))
+			return true;
+	return false;
+}
+
 int cdm_process_read(struct cdm_ctx *ctx, pid_t pid, struct cdm_process **out)
 {
 	struct cdm_process *process = calloc(1, sizeof(*process));
@@ -309,7 +320,8 @@ int cdm_process_read(struct cdm_ctx *ctx, pid_t pid, struct cdm_process **out)
 		cdm_proc_read_comm(ctx, pid, process->comm);
 		process->cgroup = cdm_proc_read_cgroup(ctx, pid);
 		fd = cdm_any_region_open(ctx);
-		if (fd == -ENODEV) {
+		/* who cannot ask a region that is there would call its pages RAM */
+		if (fd == -ENODEV && !any_region_exists(ctx)) {
 			rc = process_read_smaps(ctx, process);
 		} else if (fd < 0) {
 			cdm_process_unref(process);

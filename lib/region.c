@@ -277,6 +277,11 @@ struct cdm_region *cdm_region_find_dax(struct cdm_ctx *ctx, const char *dax_name
 	return NULL;
 }
 
+bool cdm_region_exists(struct cdm_region *region)
+{
+	return cdm_exists(region->ctx, CDM_BUS "/%s", region->name);
+}
+
 int cdm_region_open(struct cdm_region *region)
 {
 	struct cdm_ctx *ctx = region->ctx;
@@ -293,6 +298,9 @@ int cdm_region_open(struct cdm_region *region)
 		return cdm_fail(ctx, EACCES,
 				"open %s: permission denied; be root or in group cdm",
 				region->devnode);
+	if (err == ENOENT && cdm_region_exists(region))
+		return cdm_fail(ctx, ENODEV, "open %s: %s has no device node here; 'cdmctl check' "
+				"tells more", region->devnode, region->name);
 	if (err == ENOENT || err == ENXIO || err == ENODEV)
 		return cdm_fail(ctx, ENODEV, "open %s: %s has gone", region->devnode,
 				region->name);

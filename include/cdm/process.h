@@ -21,7 +21,8 @@ extern "C" {
  * Without any region every page that is present counts as CDM_WHERE_RAM (from
  * /proc/PID/smaps).
  *
- * Returns: 0, -ESRCH, -EPERM (no CAP_SYS_PTRACE), ... Free with
+ * Returns: 0, -ESRCH, -EPERM (no CAP_SYS_PTRACE), -EACCES or -ENODEV (there are
+ * regions, but no device node that may be opened, or none at all), ... Free with
  * cdm_process_unref(). Since: 0.1
  */
 int cdm_process_read(struct cdm_ctx *ctx, pid_t pid, struct cdm_process **process);

@@ -189,6 +189,26 @@ static void test_process_without_module(void **state)
 	cdm_process_unref(process);
 }
 
+/* In a container without the device nodes: what is on a region is not said to be RAM. */
+static void test_process_without_nodes(void **state)
+{
+	struct fake *fake = *state;
+	struct cdm_process *process;
+
+	fake_processes(fake);
+	fake_write(fake, "/proc/7/smaps", "1000-4000 rw-p 0 00:00 0 [heap]\n"
+		   "Rss:  8 kB\nAnonHugePages:  0 kB\nSwap: 0 kB\n");
+	fake_remove(fake, "/dev");
+	assert_int_equal(cdm_process_read(fake->ctx, 7, &process), -ENODEV);
+	assert_non_null(strstr(cdm_get_error(fake->ctx), "no device node"));
+	assert_null(strstr(cdm_get_error(fake->ctx), "no cdm region"));
+	/* all regions are gone since they were listed */
+	fake_remove(fake, "/sys/bus/cdm");
+	assert_int_equal(cdm_process_read(fake->ctx, 7, &process), 0);
+	assert_int_equal(cdm_process_get_bytes(process, CDM_WHERE_RAM), 0x2000);
+	cdm_process_unref(process);
+}
+
 static void test_users(void **state)
 {
 	struct fake *fake = *state;
@@ -350,6 +370,7 @@ int main(void)
 		test(test_meminfo),
 		test(test_process),
 		test(test_process_without_module),
+		test(test_process_without_nodes),
 		test(test_users),
 		test(test_holders),
 		test(test_check_of_a_bad_machine),

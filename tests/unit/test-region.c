@@ -161,6 +161,10 @@ static void test_no_device_node(void **state)
 	fake_region(fake, 0, "dax0.0", "online", "private", 1 << 30, 0);
 	fake_remove(fake, "/dev/cdm0");
 	assert_int_equal(cdm_region_read_blocks(cdm_region_get_first(fake->ctx)), -ENODEV);
+	assert_string_equal(cdm_get_error(fake->ctx), "blocks of cdm0: open /dev/cdm0: cdm0 has "
+			    "no device node here; 'cdmctl check' tells more");
+	fake_remove(fake, "/sys/bus/cdm/devices/cdm0");
+	assert_int_equal(cdm_region_read_blocks(cdm_region_get_first(fake->ctx)), -ENODEV);
 	assert_string_equal(cdm_get_error(fake->ctx),
 			    "blocks of cdm0: open /dev/cdm0: cdm0 has gone");
 }
