@@ -45,7 +45,12 @@ static struct cdm_user *users_add(struct cdm_users *users, pid_t pid, uint64_t b
 		return NULL;
 	users->user = grown;
 	user = &grown[users->nr++];
-	*user = (struct cdm_user) { .pid = pid, .bytes = bytes, .hold = hold };
+	*user = (struct cdm_user) {
+		.pid = pid,
+		.uid = (uid_t)-1,
+		.bytes = bytes,
+		.hold = hold,
+	};
 	return user;
 }
 

@@ -28,6 +28,21 @@ struct cdm_event;
 struct cdm_check;
 struct cdm_finding;
 
+/*
+ * For all functions of all headers:
+ *
+ * Sizes, addresses and amounts of pages are bytes, times are milliseconds, if nothing
+ * else is said. Errors are negative errnos, and cdm_get_error() has the sentence.
+ *
+ * x_ref() adds a reference and returns its argument; x_unref() takes one away, frees the
+ * object with the last one, and returns NULL; NULL may be given to it.
+ * x_get_first() and x_get_next() return NULL at the end. Strings and objects that a
+ * getter returns belong to the object it was asked of, and live as long.
+ *
+ * A context and all that comes from it are for one thread at a time. Only
+ * cdm_job_cancel() may be called by others, and by signal handlers.
+ */
+
 /** Returned by what had nothing to do. */
 #define CDM_ALREADY	1
 
@@ -63,6 +78,7 @@ struct cdm_ctx *cdm_unref(struct cdm_ctx *ctx);
 void cdm_set_log_fn(struct cdm_ctx *ctx, cdm_log_fn fn, void *data);
 /** cdm_set_log_priority() - log up to this priority; LOG_ERR by default */
 void cdm_set_log_priority(struct cdm_ctx *ctx, int priority);
+/** cdm_get_log_priority() - the one that is in force */
 int cdm_get_log_priority(struct cdm_ctx *ctx);
 
 /** cdm_set_root() - as LIBCDM_ROOT. Returns: 0, -ENOMEM. Since: 0.1 */

@@ -29,6 +29,7 @@ int cdm_process_read(struct cdm_ctx *ctx, pid_t pid, struct cdm_process **proces
 struct cdm_process *cdm_process_ref(struct cdm_process *process);
 struct cdm_process *cdm_process_unref(struct cdm_process *process);
 
+/** never 0: of the caller his own */
 pid_t cdm_process_get_pid(struct cdm_process *process);
 /** name of the command, as in /proc/PID/comm */
 const char *cdm_process_get_comm(struct cdm_process *process);
@@ -43,6 +44,7 @@ uint64_t cdm_process_get_bytes(struct cdm_process *process, int where);
 /** cdm_process_get_huge() - of those bytes, mapped as huge pages */
 uint64_t cdm_process_get_huge(struct cdm_process *process, int where);
 
+/** in the order of addresses */
 struct cdm_mapping *cdm_mapping_get_first(struct cdm_process *process);
 struct cdm_mapping *cdm_mapping_get_next(struct cdm_mapping *mapping);
 
@@ -50,6 +52,7 @@ struct cdm_mapping *cdm_mapping_get_next(struct cdm_mapping *mapping);
 	for (mapping = cdm_mapping_get_first(process); mapping != NULL;	\
 	     mapping = cdm_mapping_get_next(mapping))
 
+/** address of the first byte */
 uint64_t cdm_mapping_get_start(struct cdm_mapping *mapping);
 /** first byte behind it */
 uint64_t cdm_mapping_get_end(struct cdm_mapping *mapping);
@@ -116,12 +119,15 @@ struct cdm_user *cdm_user_get_next(struct cdm_user *user);
 
 /** 0: the kernel (enum cdm_hold says CDM_HOLD_KERNEL) */
 pid_t cdm_user_get_pid(struct cdm_user *user);
+/** (uid_t)-1 of the kernel, and of who has ended meanwhile */
 uid_t cdm_user_get_uid(struct cdm_user *user);
+/** name of the command, as in /proc/PID/comm; "" of who has ended meanwhile */
 const char *cdm_user_get_comm(struct cdm_user *user);
 /** version 2 path; NULL if unknown */
 const char *cdm_user_get_cgroup(struct cdm_user *user);
 /** bytes mapped; pages that several processes map count for each of them */
 uint64_t cdm_user_get_bytes(struct cdm_user *user);
+/** CDM_HOLD_USES in what cdm_users_read() gives */
 enum cdm_hold cdm_user_get_hold(struct cdm_user *user);
 
 #ifdef __cplusplus

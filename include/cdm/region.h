@@ -65,9 +65,11 @@ struct cdm_region *cdm_region_find_id(struct cdm_ctx *ctx, int id);
  */
 int cdm_region_refresh(struct cdm_region *region);
 
+/** the context it came from; no reference is added */
 struct cdm_ctx *cdm_region_get_ctx(struct cdm_region *region);
 /** number N of cdmN; also the place (CDM_WHERE_*) that means this region */
 int cdm_region_get_id(struct cdm_region *region);
+/** "cdm0" */
 const char *cdm_region_get_name(struct cdm_region *region);
 /** path of the device node, such as "/dev/cdm0" */
 const char *cdm_region_get_devnode(struct cdm_region *region);
@@ -79,17 +81,21 @@ struct cdm_expander *cdm_region_get_expander(struct cdm_region *region);
 const char *cdm_region_get_cxl_region(struct cdm_region *region);
 /** NUMA node that the firmware gave it; -1 for none */
 int cdm_region_get_node(struct cdm_region *region);
+/** as it was when the attributes were read */
 enum cdm_state cdm_region_get_state(struct cdm_region *region);
 /** enum cdm_isolation, or CDM_ISOLATION_MIXED */
 int cdm_region_get_isolation(struct cdm_region *region);
-/** physical address of the first byte */
+/** physical address of the first byte; 0: only root is told */
 uint64_t cdm_region_get_resource(struct cdm_region *region);
+/** bytes, in whole blocks */
 uint64_t cdm_region_get_size(struct cdm_region *region);
 /** unit in which memory is taken into use and given back */
 uint64_t cdm_region_get_block_size(struct cdm_region *region);
 /** part of the size that is online */
 uint64_t cdm_region_get_online_size(struct cdm_region *region);
+/** of what is online, bytes that somebody owns */
 uint64_t cdm_region_get_used(struct cdm_region *region);
+/** of what is online, bytes that can be handed out */
 uint64_t cdm_region_get_available(struct cdm_region *region);
 /** in use, and in a block that is being drained */
 uint64_t cdm_region_get_draining(struct cdm_region *region);
@@ -162,6 +168,7 @@ int cdm_region_read_foreign(struct cdm_region *region, uint64_t *bytes);
  * Returns: number of blocks, -ENODEV, -EACCES, ... Since: 0.1
  */
 int cdm_region_read_blocks(struct cdm_region *region);
+/** NULL before cdm_region_read_blocks() */
 struct cdm_block *cdm_block_get_first(struct cdm_region *region);
 struct cdm_block *cdm_block_get_next(struct cdm_block *block);
 
@@ -169,18 +176,24 @@ struct cdm_block *cdm_block_get_next(struct cdm_block *block);
 	for (block = cdm_block_get_first(region); block != NULL;	\
 	     block = cdm_block_get_next(block))
 
+/** number within the region, from 0 */
 unsigned int cdm_block_get_index(struct cdm_block *block);
+/** physical address of the first byte; 0 without CAP_SYS_ADMIN */
 uint64_t cdm_block_get_start(struct cdm_block *block);
 uint64_t cdm_block_get_length(struct cdm_block *block);
 /** enum cdm_role */
 int cdm_block_get_role(struct cdm_block *block);
 /** bytes that can be handed out: less than the length if the memory map is in it */
 uint64_t cdm_block_get_total(struct cdm_block *block);
+/** bytes that somebody owns */
 uint64_t cdm_block_get_used(struct cdm_block *block);
+/** bytes that are bad and out of use */
 uint64_t cdm_block_get_retired(struct cdm_block *block);
 /** enum cdm_isolation */
 int cdm_block_get_isolation(struct cdm_block *block);
+/** has it a level? */
 bool cdm_block_is_online(struct cdm_block *block);
+/** are its pages being moved out? */
 bool cdm_block_is_draining(struct cdm_block *block);
 
 /*
@@ -198,6 +211,7 @@ bool cdm_block_is_draining(struct cdm_block *block);
  * Returns: number of pages, -ENODEV, -EACCES, -EPERM, ... Since: 0.1
  */
 int cdm_region_read_poison(struct cdm_region *region);
+/** NULL before cdm_region_read_poison(), and when there is none */
 struct cdm_poison *cdm_poison_get_first(struct cdm_region *region);
 struct cdm_poison *cdm_poison_get_next(struct cdm_poison *poison);
 

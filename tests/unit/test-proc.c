@@ -275,6 +275,7 @@ static void test_holders(void **state)
 	assert_int_equal(cdm_user_get_bytes(user), 0x1000);
 	user = cdm_user_get_next(user);
 	assert_int_equal(cdm_user_get_pid(user), 0);
+	assert_true(cdm_user_get_uid(user) == (uid_t)-1);
 	assert_int_equal(cdm_user_get_hold(user), CDM_HOLD_KERNEL);
 	assert_int_equal(cdm_user_get_bytes(user), 2 * page);
 	assert_null(cdm_user_get_next(user));
