@@ -42,9 +42,6 @@ struct field {
 
 #define FIELD(row, member, type, title) \
 	{ #member, title, type, offsetof(row, member), false }
-/* For counts of what may go wrong: nobody wants to read twelve zeroes. */
-#define FIELD_IF(row, member, type, title) \
-	{ #member, title, type, offsetof(row, member), true }
 /* A member of a struct within the row, under its own name. */
 #define FIELD_OF(row, part, member, type, title) \
 	{ #member, title, type, offsetof(row, part.member), false }

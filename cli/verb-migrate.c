@@ -138,81 +138,42 @@ static const struct opt options[] = {
 
 struct migrate_row {
 	const char *result;
-	uint64_t total;
-	uint64_t moved;
-	uint64_t populated;
-	uint64_t already;
-	uint64_t filtered;
-	uint64_t not_present;
-	uint64_t busy;
-	uint64_t shared;
-	uint64_t file;
-	uint64_t huge;
-	uint64_t unsupported;
-	uint64_t no_space;
-	uint64_t retired;
-	uint64_t unmapped;
-	uint64_t whole;
-	uint64_t split;
-	uint64_t processes;
-	uint64_t vanished;
-	uint64_t refused;
+	struct cdm_counts counts;
 	uint64_t elapsed_ms;
 	const char *error;
 };
 
 #define COUNT(member, type, title) \
-	FIELD_IF(struct migrate_row, member, type, title)
+	FIELD_OF(struct migrate_row, counts, member, type, title)
+/* For what may go wrong: nobody wants to read twelve zeroes. */
+#define COUNT_IF(member, type, title) \
+	{ #member, title, type, offsetof(struct migrate_row, counts.member), true }
 
 static const struct field fields[] = {
 	FIELD(struct migrate_row, result, FIELD_TEXT, "result"),
-	FIELD(struct migrate_row, moved, FIELD_SIZE, "moved"),
-	COUNT(whole, FIELD_SIZE, "  as huge pages"),
-	COUNT(split, FIELD_SIZE, "  of huge pages, now small"),
-	COUNT(populated, FIELD_SIZE, "made there"),
-	COUNT(already, FIELD_SIZE, "already there"),
-	COUNT(filtered, FIELD_SIZE, "elsewhere"),
-	COUNT(not_present, FIELD_SIZE, "not present"),
-	COUNT(busy, FIELD_SIZE, "stayed: pinned or busy"),
-	COUNT(shared, FIELD_SIZE, "stayed: shared"),
-	COUNT(file, FIELD_SIZE, "stayed: file-backed"),
-	COUNT(huge, FIELD_SIZE, "stayed: huge"),
-	COUNT(unsupported, FIELD_SIZE, "stayed: cannot move"),
-	COUNT(no_space, FIELD_SIZE, "stayed: no space"),
-	COUNT(retired, FIELD_SIZE, "bad, retired"),
-	COUNT(unmapped, FIELD_SIZE, "not mapped"),
-	FIELD(struct migrate_row, total, FIELD_SIZE, "looked at"),
-	FIELD(struct migrate_row, processes, FIELD_NUMBER, "processes"),
-	COUNT(vanished, FIELD_NUMBER, "ended meanwhile"),
-	COUNT(refused, FIELD_NUMBER, "refused"),
+	COUNT(moved, FIELD_SIZE, "moved"),
+	COUNT_IF(whole, FIELD_SIZE, "  as huge pages"),
+	COUNT_IF(split, FIELD_SIZE, "  of huge pages, now small"),
+	COUNT_IF(populated, FIELD_SIZE, "made there"),
+	COUNT_IF(already, FIELD_SIZE, "already there"),
+	COUNT_IF(filtered, FIELD_SIZE, "elsewhere"),
+	COUNT_IF(not_present, FIELD_SIZE, "not present"),
+	COUNT_IF(busy, FIELD_SIZE, "stayed: pinned or busy"),
+	COUNT_IF(shared, FIELD_SIZE, "stayed: shared"),
+	COUNT_IF(file, FIELD_SIZE, "stayed: file-backed"),
+	COUNT_IF(huge, FIELD_SIZE, "stayed: huge"),
+	COUNT_IF(unsupported, FIELD_SIZE, "stayed: cannot move"),
+	COUNT_IF(no_space, FIELD_SIZE, "stayed: no space"),
+	COUNT_IF(retired, FIELD_SIZE, "bad, retired"),
+	COUNT_IF(unmapped, FIELD_SIZE, "not mapped"),
+	COUNT(total, FIELD_SIZE, "looked at"),
+	COUNT(processes, FIELD_NUMBER, "processes"),
+	COUNT_IF(vanished, FIELD_NUMBER, "ended meanwhile"),
+	COUNT_IF(refused, FIELD_NUMBER, "refused"),
 	FIELD(struct migrate_row, elapsed_ms, FIELD_NUMBER, NULL),
 	FIELD(struct migrate_row, error, FIELD_TEXT, NULL),
 	FIELD_END
 };
-
-static void fill_row(struct migrate_row *row, const struct cdm_counts *c)
-{
-	row->total = c->total;
-	row->moved = c->moved;
-	row->populated = c->populated;
-	row->already = c->already;
-	row->filtered = c->filtered;
-	row->not_present = c->not_present;
-	row->busy = c->busy;
-	row->shared = c->shared;
-	row->file = c->file;
-	row->huge = c->huge;
-	row->unsupported = c->unsupported;
-	row->no_space = c->no_space;
-	row->retired = c->retired;
-	row->unmapped = c->unmapped;
-	row->whole = c->whole;
-	row->split = c->split;
-	row->processes = c->processes;
-	row->vanished = c->vanished;
-	row->refused = c->refused;
-	row->elapsed_ms = (uint64_t)(progress_seconds() * 1000);
-}
 
 /*
  * What was asked for and did not happen. Every process maps files and a few
@@ -346,7 +307,8 @@ static enum exit_code migrate(struct cdm_ctx *ctx, struct cdm_job *job)
 	progress_end();
 	counts = cdm_job_get_counts(job);
 	code = rc ? stopped(ctx, rc, counts, &row) : judge(counts);
-	fill_row(&row, counts);
+	row.counts = *counts;
+	row.elapsed_ms = (uint64_t)(progress_seconds() * 1000);
 	row.result = result_name(code);
 	/* nothing was looked at: the message says it all */
 	if (!ui.json && (ui.quiet || !counts->total))
