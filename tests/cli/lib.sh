@@ -96,3 +96,12 @@ region()
 		echo "${pair#*=}" >"$folder/${pair%%=*}"
 	done
 }
+
+# model ARGS...: runs cdmctl where model.c plays the module, as run does
+model()
+{
+	# a library that is built with sanitizers is loaded before theirs
+	run env LD_PRELOAD="${MODEL:?what to preload}" \
+		ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0" \
+		"$CDMCTL" "$@"
+}

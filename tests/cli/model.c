@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Preloaded: the module's part of the conversation, for regions that are only files.
- * All memory that is asked about is on the region of the number $MODEL_REGION.
+ * All memory that is asked about is on the region of the number $MODEL_REGION, and
+ * all that is to be moved moves, but not of process $MODEL_REFUSED.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -28,6 +29,19 @@ static int model_residency(struct cdm_residency *arg)
 	return 0;
 }
 
+static int model_migrate(struct cdm_migrate *arg)
+{
+	const char *refused = getenv("MODEL_REFUSED");
+
+	if (refused && arg->pid == atoi(refused)) {
+		errno = EPERM;
+		return -1;
+	}
+	arg->out_moved = arg->length / (uint64_t)sysconf(_SC_PAGESIZE);
+	arg->out_next = arg->addr + arg->length;
+	return 0;
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
 	va_list ap;
@@ -38,5 +52,7 @@ int ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	if (request == CDM_RESIDENCY)
 		return model_residency(arg);
+	if (request == CDM_MIGRATE)
+		return model_migrate(arg);
 	return (int)syscall(SYS_ioctl, fd, request, arg);
 }
