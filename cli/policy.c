@@ -223,6 +223,20 @@ static void read_assignment(struct reader *r, char *line)
 	add_rule(r, &rule);
 }
 
+/* Whoever mistypes one would wait for ever for it to match. */
+static bool is_uuid(const char *text)
+{
+	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+	if (strlen(text) != strlen(form))
+		return false;
+	for (size_t i = 0; i < strlen(form); i++)
+		if (form[i] == 'x' ? !isxdigit((unsigned char)text[i]) :
+				     text[i] != form[i])
+			return false;
+	return true;
+}
+
 static int parse_section(struct rule *section, const char *word,
 			 const char *name)
 {
@@ -245,11 +259,13 @@ static int parse_section(struct rule *section, const char *word,
 	}
 	if (!strcmp(word, "uuid")) {
 		section->section = SECTION_UUID;
-		return strlen(name) == 36 ? 0 : -EINVAL;
+		return is_uuid(name) ? 0 : -EINVAL;
 	}
 	if (!strcmp(word, "serial")) {
 		section->section = SECTION_SERIAL;
-		return size_parse(name, &section->serial);
+		/* a number as a size, but without a unit */
+		return isxdigit((unsigned char)name[strlen(name) - 1]) ?
+		       size_parse(name, &section->serial) : -EINVAL;
 	}
 	return -EINVAL;
 }
