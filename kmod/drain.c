@@ -485,37 +485,12 @@ void cdm_drain_stop(struct cdm_region *region)
 	region->offliner = NULL;
 }
 
-/**
- * struct cdm_offliner_new - a thread that is wanted
- * @work: makes it
- * @region: whose blocks it is to take offline
- * @task: the thread, or an error
- */
-struct cdm_offliner_new {
-	struct work_struct work;
-	struct cdm_region *region;
-	struct task_struct *task;
-};
-
-static void offliner_create(struct work_struct *work)
+static long offliner_create(void *data)
 {
-	struct cdm_offliner_new *new =
-		container_of(work, struct cdm_offliner_new, work);
+	struct cdm_region *region = data;
 
-	new->task = kthread_create(offliner_run, new->region, "cdm_offline/%d",
-				   new->region->id);
-}
-
-/* A killed process can not make threads, but may be who removes the region. */
-static struct task_struct *offliner_new(struct cdm_region *region)
-{
-	struct cdm_offliner_new new = { .region = region };
-
-	INIT_WORK_ONSTACK(&new.work, offliner_create);
-	schedule_work(&new.work);
-	flush_work(&new.work);
-	destroy_work_on_stack(&new.work);
-	return new.task;
+	return (long)kthread_create(offliner_run, region, "cdm_offline/%d",
+				    region->id);
 }
 
 static int offliner_start(struct cdm_region *region, struct cdm_block *only)
@@ -526,7 +501,9 @@ static int offliner_start(struct cdm_region *region, struct cdm_block *only)
 
 	if (region->offliner)
 		return 0;
-	task = offliner_new(region);
+	/* A killed process can not make threads, but may be who removes the region. */
+	task = (struct task_struct *)work_on_cpu(WORK_CPU_UNBOUND, offliner_create,
+						 region);
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	get_task_struct(task);
