@@ -356,27 +356,6 @@ void cdm_region_nudge(struct work_struct *work)
 	send_sig(SIGTERM, region->offliner, 1);
 }
 
-/* Something in it is held, so that to try would be noise, for now. */
-static bool block_is_held(struct cdm_block *block)
-{
-	struct cdm_usage usage = {};
-
-	cdm_system_usage(block, &usage);
-	return usage.pinned;
-}
-
-/*
- * The kernel takes all that is left in a block on at once, and where RAM is full it
- * searches there for long, deaf to signals.
- */
-static bool block_has_room(struct cdm_block *block)
-{
-	struct cdm_usage usage = {};
-
-	cdm_system_usage(block, &usage);
-	return !usage.used || ram_has_room(usage.used);
-}
-
 /*
  * A pass that moved nothing is followed by one that waits for what is held. What is
  * held for long is not worth a processor: then only some do.
@@ -393,14 +372,17 @@ static bool pass_waits(const struct cdm_region *region, unsigned int idle_passes
  * Have what is held now and then let go, and what the kernel leaves alone, as it does
  * with huge pages that have a bad page; this thread is the only one at the block.
  */
-static void block_wait(struct cdm_region *region, struct cdm_block *block, bool again)
+static void block_wait(struct cdm_region *region, struct cdm_block *block, bool again,
+		       struct cdm_usage *usage)
 {
 	const struct cdm_limits limits = { .only = block };
 	struct cdm_drained drained = {};
 
-	if (block->isolation == CDM_ISOLATION_RESERVED &&
-	    (again || block_is_held(block)))
-		drain_pass(region, &limits, true, true, &drained);
+	if (block->isolation != CDM_ISOLATION_RESERVED || !(again || usage->pinned))
+		return;
+	drain_pass(region, &limits, true, true, &drained);
+	memset(usage, 0, sizeof(*usage));
+	cdm_system_usage(block, usage);
 }
 
 /*
@@ -417,18 +399,24 @@ static unsigned int offline_pass(struct cdm_region *region, unsigned long limit,
 	cdm_lru_drain_all();
 	for (i = 0; i < region->nr_blocks; i++) {
 		struct cdm_block *block = &region->blocks[i];
+		struct cdm_usage usage = {};
 		int rc = -EAGAIN;
 		bool has_room;
 
 		if (READ_ONCE(block->role) != CDM_ROLE_SYSTEM ||
 		    (region->offline_only && region->offline_only != block))
 			continue;
+		cdm_system_usage(block, &usage);
 		if (waits && !READ_ONCE(region->offline_stop))
-			block_wait(region, block, again);
-		has_room = block_has_room(block);
+			block_wait(region, block, again, &usage);
+		/*
+		 * The kernel takes all that is left in a block on at once, and where
+		 * RAM is full it searches there for long, deaf to signals. While
+		 * something in it is held to try would be noise.
+		 */
+		has_room = !usage.used || ram_has_room(usage.used);
 		no_room |= !has_room;
-		if (!READ_ONCE(region->offline_stop) && !block_is_held(block) &&
-		    has_room) {
+		if (!READ_ONCE(region->offline_stop) && !usage.pinned && has_room) {
 			schedule_delayed_work(&region->nudge, limit);
 			rc = cdm_system_depopulate(block);
 			cancel_delayed_work_sync(&region->nudge);
