@@ -504,32 +504,17 @@ static int offliner_start(struct cdm_region *region, struct cdm_block *only)
 	return 0;
 }
 
-static u64 system_used(struct cdm_region *region,
-		       const struct cdm_limits *limits)
+/* What is left, and into @drained what the thread has moved since that was asked last. */
+static u64 system_count(struct cdm_region *region, struct cdm_block *only,
+			struct cdm_stuck *stuck, struct cdm_drained *drained)
 {
-	struct cdm_stuck stuck;
+	u64 before = region->offline_left, moved;
 
-	cdm_stuck_count(region, limits->only, &stuck);
-	return stuck.left;
-}
-
-/* What the thread has moved since pages were counted last, with @left left now. */
-static u64 system_moved(struct cdm_region *region, u64 left)
-{
-	u64 before = region->offline_left;
-
-	region->offline_left = left;
-	return before - min(before, left);
-}
-
-/* End the thread, if there is one, and count what it has moved until then. */
-static void system_halt(struct cdm_region *region, const struct cdm_limits *limits,
-			struct cdm_drained *drained)
-{
-	if (!region->offliner)
-		return;
-	cdm_drain_stop(region);
-	drained->moved += system_moved(region, system_used(region, limits));
+	cdm_stuck_count(region, only, stuck);
+	region->offline_left = stuck->left;
+	moved = before - min(before, stuck->left);
+	drained->moved += moved;
+	return moved;
 }
 
 /*
@@ -541,7 +526,8 @@ static int system_drain(struct cdm_region *region,
 			struct cdm_drained *drained)
 {
 	const unsigned long pause = msecs_to_jiffies(PAUSE_MAX_MS) ?: 1;
-	u64 moved, left;
+	struct cdm_stuck stuck;
+	u64 moved;
 	bool full;
 	long got;
 	int rc;
@@ -549,11 +535,10 @@ static int system_drain(struct cdm_region *region,
 	if (limits->only ? limits->only->role != CDM_ROLE_SYSTEM :
 			   !atomic_long_read(&region->nr_system)) {
 		/* The thread of the slice before has done it since. */
-		system_halt(region, limits, drained);
+		cdm_drain_stop(region);
+		system_count(region, limits->only, &stuck, drained);
 		return 0;
 	}
-	if (region->offline_only != limits->only)
-		cdm_drain_stop(region);
 	/*
 	 * The most of it by all workers, and then one thread does the rest; never
 	 * both, as that takes away the memory map that these look at.
@@ -570,7 +555,7 @@ static int system_drain(struct cdm_region *region,
 			cdm_stuck_reset(region);
 			return -ETIMEDOUT;
 		}
-		region->offline_left = system_used(region, limits);
+		system_count(region, limits->only, &stuck, drained);
 	}
 	if (region->offline_left && card_has_gone(region, limits))
 		return -ENXIO;
@@ -585,15 +570,13 @@ static int system_drain(struct cdm_region *region,
 			rc = -EINTR;
 		if (!rc && limits->interruptible && READ_ONCE(region->leaving))
 			rc = -ENODEV;
-		left = system_used(region, limits);
-		moved = system_moved(region, left);
-		if (!rc && left && card_has_gone(region, limits))
+		moved = system_count(region, limits->only, &stuck, drained);
+		if (!rc && stuck.left && card_has_gone(region, limits))
 			rc = -ENXIO;
 		full = !ram_has_room_for_windows();
 		drained->no_memory =
-			full || READ_ONCE(region->offline_no_room) ? left : 0;
-		drained->moved += moved;
-		drained->busy = moved ? 0 : left;
+			full || READ_ONCE(region->offline_no_room) ? stuck.left : 0;
+		drained->busy = moved ? 0 : stuck.left;
 		if (full)
 			send_sig(SIGTERM, region->offliner, 1);
 		if (moved)
@@ -604,8 +587,10 @@ static int system_drain(struct cdm_region *region,
 		    time_after(jiffies, limits->deadline))
 			rc = READ_ONCE(region->offlined) ? 0 : -ETIMEDOUT;
 	}
-	if (!rc)
-		system_halt(region, limits, drained);
+	if (!rc) {
+		cdm_drain_stop(region);
+		system_count(region, limits->only, &stuck, drained);
+	}
 	return rc;
 }
 
@@ -630,6 +615,10 @@ int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 	unsigned long pause;
 	long got;
 
+	if (region->offline_only != limits->only)
+		cdm_drain_stop(region);
+	if (!region->offliner)
+		region->offline_left = 0;
 	while (pages_left(region, limits)) {
 		if (limits->interruptible && READ_ONCE(region->leaving))
 			return -ENODEV;
@@ -737,7 +726,7 @@ static int offline_locked(struct cdm_region *region, struct file *file,
 	};
 	struct cdm_drained drained = {};
 	struct cdm_stuck stuck;
-	bool goes_on, system;
+	bool goes_on;
 	int rc;
 
 	lockdep_assert_held(&region->admin);
@@ -757,12 +746,9 @@ static int offline_locked(struct cdm_region *region, struct file *file,
 	}
 
 	goes_on = rc == -ENODEV || (keep && (rc == -ETIMEDOUT || rc == -EINTR));
-	system = region->offliner;
 	if (!goes_on)
 		cdm_drain_stop(region);
-	cdm_stuck_count(region, NULL, &stuck);
-	if (system)
-		drained.moved += system_moved(region, stuck.left);
+	system_count(region, NULL, &stuck, &drained);
 	result->out_moved = drained.moved;
 	result->out_left = stuck.left;
 	result->out_pinned = stuck.pinned;
