@@ -8,7 +8,6 @@
  */
 #include <linux/cpu.h>
 #include <linux/jiffies.h>
-#include <linux/kthread.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -31,15 +30,10 @@
 #define RAM_RESERVE_MAX_BYTES	(1UL << 30)
 
 #define PAUSE_MIN_MS		1U
-#define PAUSE_MAX_MS		100U
 #define PATIENCE_MS		50
 #define IMPATIENT_AFTER_MS	10000
 #define IMPATIENT_PASSES	16
 #define LRU_DRAIN_AFTER		3		/* passes that moved nothing */
-
-/* How long the kernel may try to take one block offline before others get a try. */
-#define OFFLINE_TRY_MIN		(2UL * HZ)
-#define OFFLINE_TRY_MAX		(60UL * HZ)
 
 /**
  * struct cdm_drain - one pass over the pages of a region
@@ -65,11 +59,16 @@ struct cdm_drain {
 	u64 counts[CDM_NR_RESULTS];
 };
 
-/*
- * Is there RAM for another @pages without driving the system into the
- * out-of-memory killer? With swap to spare, allocating makes room.
+/**
+ * cdm_ram_has_room() - is there RAM without waking the out-of-memory killer?
+ * @pages: for how many more
+ *
+ * With swap to spare, allocating makes room.
+ *
+ * Context: any.
+ * Return: true if so.
  */
-static bool ram_has_room(unsigned long pages)
+bool cdm_ram_has_room(unsigned long pages)
 {
 	unsigned long reserve = clamp(totalram_pages() >> RAM_RESERVE_SHIFT,
 				      RAM_RESERVE_MIN_BYTES >> PAGE_SHIFT,
@@ -83,7 +82,7 @@ static bool ram_has_room(unsigned long pages)
 /* The same, for a window of each worker. */
 static bool ram_has_room_for_windows(void)
 {
-	return ram_has_room(cdm_job_workers(0, true) * CDM_WINDOW_PAGES);
+	return cdm_ram_has_room(cdm_job_workers(0, true) * CDM_WINDOW_PAGES);
 }
 
 /* The next run of used pages; the bits may change as soon as this returns. */
@@ -297,15 +296,23 @@ static unsigned long pages_left(struct cdm_region *region,
 			      cdm_pages_used(region);
 }
 
-/*
- * One pass over all pages. One that waits has the same time for all that is held,
- * and the next begins with what this one did not come to. One that came too late
- * to do anything leaves what the last one found in @drained.
+/**
+ * cdm_drain_pass() - try once to move all pages out
+ * @region: the region
+ * @limits: which pages, and what ends this
+ * @system: those of reserved blocks, not the coherent ones
+ * @waits: for what is held for a moment
+ * @drained: what came of it; @moved is added to
+ *
+ * One that waits has the same time for all that is held, and the next begins with what
+ * this one did not come to. One that came too late to do anything leaves what the last
+ * one found in @drained.
+ *
+ * Context: may sleep;.
  * Return: pages moved, or a negative errno.
  */
-static long drain_pass(struct cdm_region *region,
-		       const struct cdm_limits *limits, bool system, bool waits,
-		       struct cdm_drained *drained)
+long cdm_drain_pass(struct cdm_region *region, const struct cdm_limits *limits,
+		    bool system, bool waits, struct cdm_drained *drained)
 {
 	struct cdm_drain drain = {
 		.job.step = drain_step,
@@ -341,180 +348,22 @@ static long drain_pass(struct cdm_region *region,
 }
 
 /**
- * cdm_region_nudge() - end a try to take a block offline
- * @work: cdm_region.nudge
+ * cdm_pass_waits() - should the next pass wait for what is held?
+ * @region: the region
+ * @idle_passes: how many have moved nothing
  *
- * The kernel tries for ever, without a pause, and listens to signals only.
+ * A pass that moved nothing is followed by one that waits. What is held for long is not
+ * worth a processor: then only some do.
  *
- * Context: work queue; cdm_region.offliner is there.
+ * Context: any.
+ * Return: true if so.
  */
-void cdm_region_nudge(struct work_struct *work)
-{
-	struct cdm_region *region = container_of(to_delayed_work(work),
-						 struct cdm_region, nudge);
-
-	send_sig(SIGTERM, region->offliner, 1);
-}
-
-/*
- * A pass that moved nothing is followed by one that waits for what is held. What is
- * held for long is not worth a processor: then only some do.
- */
-static bool pass_waits(const struct cdm_region *region, unsigned int idle_passes)
+bool cdm_pass_waits(const struct cdm_region *region, unsigned int idle_passes)
 {
 	return idle_passes &&
 	       (time_before(jiffies, READ_ONCE(region->still_since) +
 				     msecs_to_jiffies(IMPATIENT_AFTER_MS)) ||
 		idle_passes % IMPATIENT_PASSES == 0);
-}
-
-/*
- * Have what is held now and then let go, and what the kernel leaves alone, as it does
- * with huge pages that have a bad page; this thread is the only one at the block.
- */
-static void block_wait(struct cdm_region *region, struct cdm_block *block, bool again,
-		       struct cdm_usage *usage)
-{
-	const struct cdm_limits limits = { .only = block };
-	struct cdm_drained drained = {};
-
-	if (block->isolation != CDM_ISOLATION_RESERVED || !(again || usage->pinned))
-		return;
-	drain_pass(region, &limits, true, true, &drained);
-	memset(usage, 0, sizeof(*usage));
-	cdm_system_usage(block, usage);
-}
-
-/*
- * Try each system block for at most @limit jiffies; @again: not for the first time.
- * Return: how many are left.
- */
-static unsigned int offline_pass(struct cdm_region *region, unsigned long limit,
-				 bool waits, bool again)
-{
-	unsigned int i, left = 0;
-	bool no_room = false;
-
-	/* A page in a batch of some CPU looks as if it were held. */
-	cdm_lru_drain_all();
-	for (i = 0; i < region->nr_blocks; i++) {
-		struct cdm_block *block = &region->blocks[i];
-		struct cdm_usage usage = {};
-		int rc = -EAGAIN;
-		bool has_room;
-
-		if (READ_ONCE(block->role) != CDM_ROLE_SYSTEM ||
-		    (region->offline_only && region->offline_only != block))
-			continue;
-		cdm_system_usage(block, &usage);
-		if (waits && !READ_ONCE(region->offline_stop))
-			block_wait(region, block, again, &usage);
-		/*
-		 * The kernel takes all that is left in a block on at once, and where
-		 * RAM is full it searches there for long, deaf to signals. While
-		 * something in it is held to try would be noise.
-		 */
-		has_room = !usage.used || ram_has_room(usage.used);
-		no_room |= !has_room;
-		if (!READ_ONCE(region->offline_stop) && !usage.pinned && has_room) {
-			schedule_delayed_work(&region->nudge, limit);
-			rc = cdm_system_depopulate(block);
-			cancel_delayed_work_sync(&region->nudge);
-		}
-		left += !!rc;
-		if (!READ_ONCE(region->offline_stop))
-			flush_signals(current);
-		wake_up_all(&region->progress);
-	}
-	WRITE_ONCE(region->offline_no_room, no_room);
-	return left;
-}
-
-/* The thread that takes system blocks offline, until it is told to end. */
-static int offliner_run(void *data)
-{
-	struct cdm_region *region = data;
-	unsigned long limit = OFFLINE_TRY_MIN;
-	unsigned int left, before = UINT_MAX, passes = 0;
-
-	allow_signal(SIGTERM);
-	while (!READ_ONCE(region->offline_stop)) {
-		passes++;
-		left = offline_pass(region, limit, pass_waits(region, passes),
-				    passes > 1);
-		if (!left)
-			break;
-		limit = left < before ? OFFLINE_TRY_MIN :
-					min(2 * limit, OFFLINE_TRY_MAX);
-		before = left;
-		schedule_timeout_interruptible(msecs_to_jiffies(PAUSE_MAX_MS));
-	}
-	WRITE_ONCE(region->offlined, true);
-	wake_up_all(&region->progress);
-	return 0;
-}
-
-/**
- * cdm_drain_stop() - end what a drain has left running
- * @region: the region
- *
- * Context: may sleep; the caller holds cdm_region.admin.
- */
-void cdm_drain_stop(struct cdm_region *region)
-{
-	lockdep_assert_held(&region->admin);
-
-	if (!region->offliner)
-		return;
-	WRITE_ONCE(region->offline_stop, true);
-	send_sig(SIGTERM, region->offliner, 1);
-	kthread_stop(region->offliner);
-	put_task_struct(region->offliner);
-	region->offliner = NULL;
-}
-
-static long offliner_create(void *data)
-{
-	struct cdm_region *region = data;
-
-	return (long)kthread_create(offliner_run, region, "cdm_offline/%d",
-				    region->id);
-}
-
-static int offliner_start(struct cdm_region *region, struct cdm_block *only)
-{
-	struct task_struct *task;
-
-	lockdep_assert_held(&region->admin);
-
-	if (region->offliner)
-		return 0;
-	/* A killed process can not make threads, but may be who removes the region. */
-	task = (struct task_struct *)work_on_cpu(WORK_CPU_UNBOUND, offliner_create,
-						 region);
-	if (IS_ERR(task))
-		return PTR_ERR(task);
-	get_task_struct(task);
-	region->offliner = task;
-	region->offline_only = only;
-	region->offline_stop = false;
-	region->offlined = false;
-	region->offline_no_room = false;
-	wake_up_process(task);
-	return 0;
-}
-
-/* What is left, and into @drained what the thread has moved since that was asked last. */
-static u64 system_count(struct cdm_region *region, struct cdm_block *only,
-			struct cdm_stuck *stuck, struct cdm_drained *drained)
-{
-	u64 before = region->offline_left, moved;
-
-	cdm_stuck_count(region, only, stuck);
-	region->offline_left = stuck->left;
-	moved = before - min(before, stuck->left);
-	drained->moved += moved;
-	return moved;
 }
 
 /*
@@ -525,7 +374,7 @@ static int system_drain(struct cdm_region *region,
 			const struct cdm_limits *limits,
 			struct cdm_drained *drained)
 {
-	const unsigned long pause = msecs_to_jiffies(PAUSE_MAX_MS) ?: 1;
+	const unsigned long pause = msecs_to_jiffies(CDM_DRAIN_PAUSE_MS) ?: 1;
 	struct cdm_stuck stuck;
 	u64 moved;
 	bool full;
@@ -535,8 +384,8 @@ static int system_drain(struct cdm_region *region,
 	if (limits->only ? limits->only->role != CDM_ROLE_SYSTEM :
 			   !atomic_long_read(&region->nr_system)) {
 		/* The thread of the slice before has done it since. */
-		cdm_drain_stop(region);
-		system_count(region, limits->only, &stuck, drained);
+		cdm_offliner_stop(region);
+		cdm_offliner_count(region, limits->only, &stuck, drained);
 		return 0;
 	}
 	/*
@@ -545,7 +394,7 @@ static int system_drain(struct cdm_region *region,
 	 */
 	if (!region->offliner) {
 		do {
-			got = drain_pass(region, limits, true, false, drained);
+			got = cdm_drain_pass(region, limits, true, false, drained);
 		} while (cdm_lost_wait(region));
 		if (got < 0 && got != -ENOMEM)
 			return got;
@@ -555,11 +404,11 @@ static int system_drain(struct cdm_region *region,
 			cdm_stuck_reset(region);
 			return -ETIMEDOUT;
 		}
-		system_count(region, limits->only, &stuck, drained);
+		cdm_offliner_count(region, limits->only, &stuck, drained);
 	}
 	if (region->offline_left && card_has_gone(region, limits))
 		return -ENXIO;
-	rc = offliner_start(region, limits->only);
+	rc = cdm_offliner_start(region, limits->only);
 	while (!rc && !READ_ONCE(region->offlined)) {
 		if (!limits->interruptible)
 			wait_event_idle_timeout(region->progress,
@@ -570,7 +419,7 @@ static int system_drain(struct cdm_region *region,
 			rc = -EINTR;
 		if (!rc && limits->interruptible && READ_ONCE(region->leaving))
 			rc = -ENODEV;
-		moved = system_count(region, limits->only, &stuck, drained);
+		moved = cdm_offliner_count(region, limits->only, &stuck, drained);
 		if (!rc && stuck.left && card_has_gone(region, limits))
 			rc = -ENXIO;
 		full = !ram_has_room_for_windows();
@@ -588,8 +437,8 @@ static int system_drain(struct cdm_region *region,
 			rc = READ_ONCE(region->offlined) ? 0 : -ETIMEDOUT;
 	}
 	if (!rc) {
-		cdm_drain_stop(region);
-		system_count(region, limits->only, &stuck, drained);
+		cdm_offliner_stop(region);
+		cdm_offliner_count(region, limits->only, &stuck, drained);
 	}
 	return rc;
 }
@@ -601,7 +450,7 @@ static int system_drain(struct cdm_region *region,
  * @drained: what came of it; @moved is added to
  *
  * System blocks are idle afterwards; with an error the work on them goes on until
- * cdm_drain_stop().
+ * cdm_offliner_stop().
  *
  * Context: may sleep; the caller holds cdm_region.admin.
  * Return: 0; -ETIMEDOUT; -EINTR after a signal and -ENODEV when the region
@@ -616,14 +465,14 @@ int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 	long got;
 
 	if (region->offline_only != limits->only)
-		cdm_drain_stop(region);
+		cdm_offliner_stop(region);
 	if (!region->offliner)
 		region->offline_left = 0;
 	while (pages_left(region, limits)) {
 		if (limits->interruptible && READ_ONCE(region->leaving))
 			return -ENODEV;
-		got = drain_pass(region, limits, false,
-				 pass_waits(region, idle_passes), drained);
+		got = cdm_drain_pass(region, limits, false,
+				 cdm_pass_waits(region, idle_passes), drained);
 		if (got < 0 && got != -ENOMEM)
 			return got;
 		if (got > 0) {
@@ -636,7 +485,7 @@ int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 			/* Batches are emptied once it seems to be for that. */
 			if (++idle_passes == LRU_DRAIN_AFTER)
 				cdm_lru_drain_all();
-			pause_ms = min(2 * pause_ms, PAUSE_MAX_MS);
+			pause_ms = min(2 * pause_ms, CDM_DRAIN_PAUSE_MS);
 			cdm_stuck_tell(region, limits->only, drained->no_memory);
 		}
 		if (!pages_left(region, limits))
@@ -693,12 +542,12 @@ void cdm_region_evacuate(struct cdm_region *region)
 		drain_begin(region, NULL);
 	for (;;) {
 		/* What a slice has left running copies whatever it reads. */
-		cdm_drain_stop(region);
+		cdm_offliner_stop(region);
 		cdm_lose_if_absent(region);
 		if (!cdm_drain_until(region, &none, &drained))
 			break;
 		/* System blocks that were left behind would be the kernel's for ever. */
-		schedule_timeout_uninterruptible(msecs_to_jiffies(PAUSE_MAX_MS));
+		schedule_timeout_uninterruptible(msecs_to_jiffies(CDM_DRAIN_PAUSE_MS));
 	}
 }
 
@@ -706,7 +555,7 @@ static void drain_give_up(struct cdm_region *region)
 {
 	lockdep_assert_held(&region->admin);
 
-	cdm_drain_stop(region);
+	cdm_offliner_stop(region);
 	WRITE_ONCE(region->drainer, NULL);
 	cdm_region_set_state(region, CDM_ACTIVE);
 	/* Memory that everybody may have comes back at once. */
@@ -747,8 +596,8 @@ static int offline_locked(struct cdm_region *region, struct file *file,
 
 	goes_on = rc == -ENODEV || (keep && (rc == -ETIMEDOUT || rc == -EINTR));
 	if (!goes_on)
-		cdm_drain_stop(region);
-	system_count(region, NULL, &stuck, &drained);
+		cdm_offliner_stop(region);
+	cdm_offliner_count(region, NULL, &stuck, &drained);
 	result->out_moved = drained.moved;
 	result->out_left = stuck.left;
 	result->out_pinned = stuck.pinned;

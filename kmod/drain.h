@@ -9,6 +9,9 @@
 
 struct cdm_batch;
 
+/* The longest that is slept between two passes. */
+#define CDM_DRAIN_PAUSE_MS	100U
+
 /**
  * struct cdm_limits - what a drain is for, and what ends it before it is done
  * @only: one block to drain, which is closed; NULL for all of the region
@@ -65,9 +68,18 @@ static inline u64 cdm_stuck_busy(const struct cdm_stuck *stuck,
 	return min(drained->busy, stuck->left - known);
 }
 
+bool cdm_ram_has_room(unsigned long pages);
+bool cdm_pass_waits(const struct cdm_region *region, unsigned int idle_passes);
+long cdm_drain_pass(struct cdm_region *region, const struct cdm_limits *limits,
+		    bool system, bool waits, struct cdm_drained *drained);
 int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 		    struct cdm_drained *drained);
-void cdm_drain_stop(struct cdm_region *region);
+
+int cdm_offliner_start(struct cdm_region *region, struct cdm_block *only);
+void cdm_offliner_stop(struct cdm_region *region);
+u64 cdm_offliner_count(struct cdm_region *region, struct cdm_block *only,
+		       struct cdm_stuck *stuck, struct cdm_drained *drained);
+
 void cdm_stuck_count(struct cdm_region *region, struct cdm_block *only,
 		     struct cdm_stuck *stuck);
 void cdm_stuck_tell(struct cdm_region *region, struct cdm_block *only,

@@ -197,7 +197,7 @@ static int blocks_change(struct cdm_change *change, enum cdm_isolation level,
 /* The block that could not be emptied takes pages again. */
 static void change_reopen(struct cdm_change *change)
 {
-	cdm_drain_stop(change->region);
+	cdm_offliner_stop(change->region);
 	if (change->at)
 		cdm_block_open(change->at, true);
 	change->at = NULL;
@@ -328,7 +328,7 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 		cdm_stuck_count(region, change.at, &stuck);
 	if (!rc) {
 		/* That of a slice before, if a block went offline in between. */
-		cdm_drain_stop(region);
+		cdm_offliner_stop(region);
 		change_end(region);
 	} else if (rc != -ENODEV && !((wanted->flags & CDM_SET_ISOLATION_KEEP) &&
 				    (rc == -ETIMEDOUT || rc == -EINTR))) {
@@ -385,7 +385,7 @@ void cdm_region_restore_isolation(struct cdm_region *region, struct file *file)
 		return;
 	mutex_lock(&region->admin);
 	if (region->changer == file && !READ_ONCE(region->leaving)) {
-		cdm_drain_stop(region);
+		cdm_offliner_stop(region);
 		change_restore(region, level_before(region));
 	}
 	mutex_unlock(&region->admin);
