@@ -158,8 +158,8 @@ bool cdm_batch_reserve_huge(struct cdm_batch *batch, struct cdm_region *to,
 	return batch->huge;
 }
 
-/* Nobody came to use a page of a system block, or of RAM. */
-static void ordinary_free(struct folio *folio)
+/* Nobody came to use a page that has a reference. */
+static void unused_put(struct folio *folio)
 {
 	struct cdm_block *block = cdm_block_of_pfn(folio_pfn(folio));
 	unsigned long i;
@@ -179,7 +179,7 @@ static void ordinary_free(struct folio *folio)
 void cdm_batch_unreserve(struct cdm_batch *batch)
 {
 	if (batch->huge)
-		ordinary_free(batch->huge);
+		unused_put(batch->huge);
 	while (batch->nr_taken < batch->nr_pfns) {
 		unsigned long pfn = batch->pfns[batch->nr_taken++];
 
@@ -187,7 +187,7 @@ void cdm_batch_unreserve(struct cdm_batch *batch)
 			cdm_page_unalloc(pfn);
 			cdm_user_uncharge(batch->user, 1);
 		} else {
-			ordinary_free(page_folio(pfn_to_page(pfn)));
+			unused_put(page_folio(pfn_to_page(pfn)));
 		}
 	}
 }
@@ -199,19 +199,14 @@ static struct page *dst_take(struct cdm_batch *batch)
 		unsigned long pfn = batch->pfns[batch->nr_taken++];
 		struct page *page = pfn_to_page(pfn);
 
-		if (!pfn_is_coherent(pfn) && PageHWPoison(page)) {
-			ordinary_free(page_folio(page));
-			continue;
-		}
-		if (!pfn_is_coherent(pfn)) {
+		if (pfn_is_coherent(pfn))
+			cdm_page_init(pfn, cdm_user_owner(batch->user));
+		else
 			lock_page(page);
-			return page;
-		}
-		cdm_page_init(pfn, cdm_user_owner(batch->user));
 		if (!PageHWPoison(page))
 			return page;
 		unlock_page(page);
-		put_page(page);
+		unused_put(page_folio(page));
 	}
 	return NULL;
 }
@@ -304,6 +299,14 @@ static struct cdm_region *region_of_page(struct page *page)
 	return block ? block->region : NULL;
 }
 
+/* Is a page in use on a card that is away? */
+static bool page_is_absent(struct page *page)
+{
+	struct cdm_region *region = region_of_page(page);
+
+	return region && !cdm_cxl_present(region);
+}
+
 static bool huge_copy(struct cdm_batch *batch, struct page *src)
 {
 	unsigned long i;
@@ -331,7 +334,6 @@ enum cdm_result cdm_batch_copy_huge(struct cdm_batch *batch, unsigned long nr)
 	const unsigned long whole = CDM_MIGRATE_PFN_COMPOUND | MIGRATE_PFN_MIGRATE |
 				    MIGRATE_PFN_VALID;
 	struct folio *dst = batch->huge;
-	struct cdm_region *region;
 	struct page *page;
 
 	memset(batch->dst, 0, nr * sizeof(*batch->dst));
@@ -341,11 +343,7 @@ enum cdm_result cdm_batch_copy_huge(struct cdm_batch *batch, unsigned long nr)
 	page = migrate_pfn_to_page(batch->src[0]);
 	if (!huge_copy(batch, page))
 		return CDM_RETIRED;
-	region = region_of_page(page);
-	if (region && !cdm_cxl_present(region))
-		return CDM_BUSY;
-	region = region_of_page(&dst->page);
-	if (region && !cdm_cxl_present(region))
+	if (page_is_absent(page) || page_is_absent(&dst->page))
 		return CDM_BUSY;
 	folio_lock(dst);
 	batch->dst[0] = migrate_pfn(folio_pfn(dst)) | CDM_MIGRATE_PFN_COMPOUND;
@@ -415,14 +413,11 @@ void cdm_batch_refuse(struct cdm_batch *batch, unsigned long nr, bool to_ram)
 /* Is the card that pages go to away? All go to one region, or to RAM. */
 static bool dst_is_absent(const struct cdm_batch *batch, unsigned long nr)
 {
-	struct cdm_region *region = NULL;
 	unsigned long i;
 
 	for (i = 0; i < nr && !batch->dst[i]; i++)
 		;
-	if (i < nr)
-		region = region_of_page(migrate_pfn_to_page(batch->dst[i]));
-	return region && !cdm_cxl_present(region);
+	return i < nr && page_is_absent(migrate_pfn_to_page(batch->dst[i]));
 }
 
 static void entry_forget(struct cdm_batch *batch, unsigned long i,
