@@ -385,7 +385,8 @@ void cdm_batch_count_huge(const struct cdm_batch *batch, unsigned long nr,
  * What is mapped may have changed since it was looked at. The core refuses what
  * can not be moved where the destination is a device page; where it is an ordinary
  * one it takes all, even pages that only their file system can move, and stops at
- * pages under writeback with a BUG. Nor is anything moved from RAM to RAM.
+ * pages under writeback with a BUG. Nor is anything moved from RAM to RAM, nor a large
+ * folio that is not a window: pages that were small a moment ago can be part of one.
  *
  * Context: any.
  */
@@ -404,7 +405,10 @@ void cdm_batch_refuse(struct cdm_batch *batch, unsigned long nr, bool to_ram)
 			continue;
 		if (!folio_test_anon(folio) || folio_test_ksm(folio) ||
 		    folio_test_writeback(folio) ||
-		    (folio_test_large(folio) && !CDM_MIGRATE_PFN_COMPOUND) ||
+		    ((folio_test_large(folio) ||
+		      (batch->src[i] & CDM_MIGRATE_PFN_COMPOUND)) &&
+		     (!CDM_MIGRATE_PFN_COMPOUND ||
+		      folio_order(folio) != HPAGE_PMD_ORDER)) ||
 		    (to_ram && cdm_region_id_of_pfn(folio_pfn(folio)) < 0))
 			batch->src[i] &= ~MIGRATE_PFN_MIGRATE;
 	}
