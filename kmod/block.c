@@ -199,7 +199,8 @@ static struct cdm_block *next_idle_block(struct cdm_region *region)
 	for (i = 0; i < region->nr_blocks; i++) {
 		struct cdm_block *block = &region->blocks[i];
 
-		if (!block->online || block->role != CDM_ROLE_IDLE)
+		if (!block->online || block->role != CDM_ROLE_IDLE ||
+		    block == READ_ONCE(region->changing))
 			continue;
 		if (block->isolation == region->isolation)
 			return block;
@@ -213,8 +214,8 @@ static struct cdm_block *next_idle_block(struct cdm_region *region)
  * @block: the block
  * @isolation: the level
  *
- * A coherent block that is closed and empty loses its memory map first. An idle one
- * may have got one meanwhile: whoever needs pages gives it to any idle block.
+ * A coherent block that is closed and empty loses its memory map first. One that was
+ * idle may have got one before it was cdm_region.changing.
  *
  * Context: may sleep; takes cdm_region.grow.
  * Return: false if the block is open or has pages in use, and nothing was done.

@@ -205,6 +205,8 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  * @isolation: level while @state is not CDM_HELD; while it is being changed, the
  *	new one, from whose blocks pages are taken first
  * @changer: the file whose CDM_SET_ISOLATION_KEEP keeps a change of level on
+ * @changing: the block that @changer's change is at: it hands out no pages, and gets no
+ *	memory map; changed under @admin and @grow
  * @hides_node: it keeps its node reserved
  * @online_pages: length of the part in use
  * @memmap_on_block: new blocks keep their memory map in themselves
@@ -275,6 +277,7 @@ struct cdm_region {
 	bool memmap_on_block;
 	struct file *drainer;
 	struct file *changer;
+	struct cdm_block *changing;
 	bool hides_node;
 
 	struct mutex grow;

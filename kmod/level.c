@@ -111,26 +111,41 @@ static struct cdm_block *block_next(struct cdm_region *region,
  * @region: the region
  * @limits: what ends it
  * @drained: what came of emptying blocks
- * @at: the block that it is at, NULL between blocks
  */
 struct cdm_change {
 	struct cdm_region *region;
 	struct cdm_limits limits;
 	struct cdm_drained drained;
-	struct cdm_block *at;
 };
 
 /*
- * Empty one block and give it its level. When that fails the block stays closed:
- * see change_reopen().
+ * A change comes to another block, or to none; the one before takes pages again. Whoever
+ * needs pages gives any other idle block a memory map: this one would have to be emptied
+ * again and again.
  */
+static void changing_set(struct cdm_region *region, struct cdm_block *block)
+{
+	struct cdm_block *before = region->changing;
+
+	lockdep_assert_held(&region->admin);
+
+	if (before == block)
+		return;
+	if (before)
+		cdm_block_open(before, true);
+	mutex_lock(&region->grow);
+	WRITE_ONCE(region->changing, block);
+	mutex_unlock(&region->grow);
+}
+
+/* Empty one block and give it its level. When that fails the block stays closed. */
 static int block_change(struct cdm_change *change, struct cdm_block *block,
 			enum cdm_isolation level)
 {
 	enum cdm_isolation was = block->isolation;
 	int rc;
 
-	change->at = block;
+	changing_set(change->region, block);
 	change->limits.only = block;
 	change->limits.to = change->region;
 	while (!cdm_block_set_isolation(block, level)) {
@@ -144,7 +159,7 @@ static int block_change(struct cdm_change *change, struct cdm_block *block,
 		block->before = was;
 	else if (block->before == level)
 		block->before = CDM_ISOLATION_NONE;
-	change->at = NULL;
+	changing_set(change->region, NULL);
 	return 0;
 }
 
@@ -194,15 +209,6 @@ static int blocks_change(struct cdm_change *change, enum cdm_isolation level,
 	return rc;
 }
 
-/* The block that could not be emptied takes pages again. */
-static void change_reopen(struct cdm_change *change)
-{
-	cdm_offliner_stop(change->region);
-	if (change->at)
-		cdm_block_open(change->at, true);
-	change->at = NULL;
-}
-
 /**
  * cdm_region_keep_levels() - end a change of level, if one is on, as far as it got
  * @region: the region
@@ -215,6 +221,7 @@ void cdm_region_keep_levels(struct cdm_region *region)
 
 	lockdep_assert_held(&region->admin);
 
+	changing_set(region, NULL);
 	for (i = 0; i < region->nr_blocks; i++)
 		region->blocks[i].before = CDM_ISOLATION_NONE;
 	WRITE_ONCE(region->changer, NULL);
@@ -245,8 +252,8 @@ static void change_restore(struct cdm_region *region, enum cdm_isolation level)
 
 	lockdep_assert_held(&region->admin);
 
-	for (i = 0; i < region->nr_blocks; i++)
-		cdm_block_open(&region->blocks[i], true);
+	cdm_offliner_stop(region);
+	changing_set(region, NULL);
 	if (level != CDM_ISOLATION_NONE)
 		rc = node_change(&change, level);
 	region->isolation = level;
@@ -256,7 +263,7 @@ static void change_restore(struct cdm_region *region, enum cdm_isolation level)
 		if (block->before != CDM_ISOLATION_NONE)
 			rc = block_change(&change, block, block->before);
 	}
-	change_reopen(&change);
+	cdm_offliner_stop(region);
 	if (cdm_blocks_populate(region) || rc)
 		dev_warn(&region->dev, "not every block got its old level back\n");
 	change_end(region);
@@ -324,15 +331,14 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 		cdm_stuck_reset(region);
 	WRITE_ONCE(region->changer, file);
 	rc = blocks_change(&change, level, nr_blocks);
-	if (change.at)
-		cdm_stuck_count(region, change.at, &stuck);
+	if (rc && region->changing)
+		cdm_stuck_count(region, region->changing, &stuck);
 	if (!rc) {
 		/* That of a slice before, if a block went offline in between. */
 		cdm_offliner_stop(region);
 		change_end(region);
 	} else if (rc != -ENODEV && !((wanted->flags & CDM_SET_ISOLATION_KEEP) &&
 				    (rc == -ETIMEDOUT || rc == -EINTR))) {
-		change_reopen(&change);
 		change_restore(region, level_before(region) == level ?
 				       old : level_before(region));
 	}
@@ -384,9 +390,7 @@ void cdm_region_restore_isolation(struct cdm_region *region, struct file *file)
 	if (READ_ONCE(region->changer) != file)
 		return;
 	mutex_lock(&region->admin);
-	if (region->changer == file && !READ_ONCE(region->leaving)) {
-		cdm_offliner_stop(region);
+	if (region->changer == file && !READ_ONCE(region->leaving))
 		change_restore(region, level_before(region));
-	}
 	mutex_unlock(&region->admin);
 }
