@@ -199,11 +199,12 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  * @lost: a card went without a word, and the content of the pages with it
  * @life: read: a call works on the region; write: the region leaves
  * @leaving: set before @life is taken for write, so that calls end soon
- * @admin: guards @state, @isolation, @online_pages, @memmap_on_block, @drainer,
- *	@still_since, @told_stuck
+ * @admin: guards @state, @isolation, @isolation_before, @online_pages,
+ *	@memmap_on_block, @drainer, @still_since, @told_stuck
  * @state: set by region_set_state() alone
  * @isolation: level while @state is not CDM_HELD; while it is being changed, the
  *	new one, from whose blocks pages are taken first
+ * @isolation_before: what @isolation was before @changer's change
  * @changer: the file whose CDM_SET_ISOLATION_KEEP keeps a change of level on
  * @changing: the block that @changer's change is at: it hands out no pages, and gets no
  *	memory map; changed under @admin and @grow
@@ -273,6 +274,7 @@ struct cdm_region {
 	struct mutex admin;
 	enum cdm_state state;
 	enum cdm_isolation isolation;
+	enum cdm_isolation isolation_before;
 	unsigned long online_pages;
 	bool memmap_on_block;
 	struct file *drainer;

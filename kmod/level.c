@@ -239,8 +239,19 @@ static void change_end(struct cdm_region *region)
 	cdm_region_event(region, CDM_EVENT_ISOLATION, level, NULL);
 }
 
+/* The level that the node is to be made ready for again, before the blocks. */
+static enum cdm_isolation node_level_before(const struct cdm_region *region)
+{
+	unsigned int i;
+
+	for (i = 0; i < region->nr_blocks; i++)
+		if (level_against(region->blocks[i].before) != CDM_ISOLATION_NONE)
+			return region->blocks[i].before;
+	return region->isolation_before;
+}
+
 /* Give the blocks that were changed their old level back, as far as it goes. */
-static void change_restore(struct cdm_region *region, enum cdm_isolation level)
+static void change_restore(struct cdm_region *region)
 {
 	struct cdm_change change = {
 		.region = region,
@@ -248,15 +259,14 @@ static void change_restore(struct cdm_region *region, enum cdm_isolation level)
 		.limits.deadline = jiffies + msecs_to_jiffies(RESTORE_MS),
 	};
 	unsigned int i;
-	int rc = 0;
+	int rc;
 
 	lockdep_assert_held(&region->admin);
 
 	cdm_offliner_stop(region);
 	changing_set(region, NULL);
-	if (level != CDM_ISOLATION_NONE)
-		rc = node_change(&change, level);
-	region->isolation = level;
+	rc = node_change(&change, node_level_before(region));
+	region->isolation = region->isolation_before;
 	for (i = 0; i < region->nr_blocks && !rc; i++) {
 		struct cdm_block *block = &region->blocks[i];
 
@@ -293,17 +303,6 @@ static int change_check(struct cdm_region *region, struct file *file,
 	return 0;
 }
 
-/* The level that most blocks had, to take pages from again after a failure. */
-static enum cdm_isolation level_before(const struct cdm_region *region)
-{
-	unsigned int i;
-
-	for (i = 0; i < region->nr_blocks; i++)
-		if (region->blocks[i].before != CDM_ISOLATION_NONE)
-			return region->blocks[i].before;
-	return region->isolation;
-}
-
 static int set_isolation_locked(struct cdm_region *region, struct file *file,
 				const struct cdm_set_isolation *wanted,
 				struct cdm_set_isolation *result)
@@ -315,7 +314,7 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 				min_t(u64, wanted->timeout_ms, INT_MAX)),
 		.limits.interruptible = true,
 	};
-	enum cdm_isolation level = wanted->isolation, old = region->isolation;
+	enum cdm_isolation level = wanted->isolation;
 	unsigned int nr_blocks = wanted->length ?
 		PHYS_PFN(wanted->length) / region->block_pages :
 		region->online_pages / region->block_pages;
@@ -327,8 +326,10 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 		rc = -EALREADY;
 	if (rc)
 		goto out;
-	if (!region->changer)
+	if (!region->changer) {
+		region->isolation_before = region->isolation;
 		cdm_stuck_reset(region);
+	}
 	WRITE_ONCE(region->changer, file);
 	rc = blocks_change(&change, level, nr_blocks);
 	if (rc && region->changing)
@@ -339,8 +340,7 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 		change_end(region);
 	} else if (rc != -ENODEV && !((wanted->flags & CDM_SET_ISOLATION_KEEP) &&
 				    (rc == -ETIMEDOUT || rc == -EINTR))) {
-		change_restore(region, level_before(region) == level ?
-				       old : level_before(region));
+		change_restore(region);
 	}
 out:
 	result->out_length = PFN_PHYS((u64)cdm_blocks_at(region, level) *
@@ -391,6 +391,6 @@ void cdm_region_restore_isolation(struct cdm_region *region, struct file *file)
 		return;
 	mutex_lock(&region->admin);
 	if (region->changer == file && !READ_ONCE(region->leaving))
-		change_restore(region, level_before(region));
+		change_restore(region);
 	mutex_unlock(&region->admin);
 }
