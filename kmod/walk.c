@@ -134,6 +134,8 @@ static struct cdm_spot pte_spot(struct vm_area_struct *vma, pte_t pte)
 	if (!pte_present(pte)) {
 		if (cdm_pte_is_swap(pte))
 			return (struct cdm_spot) { CDM_WHERE_SWAP, CDM_KIND_SWAP };
+		if (cdm_pte_is_marker(pte))
+			return (struct cdm_spot) { CDM_WHERE_NONE, CDM_KIND_SWAP };
 		return (struct cdm_spot) { CDM_WHERE_OTHER, CDM_KIND_TRANSIT };
 	}
 	if (is_zero_pfn(pte_pfn(pte)))

@@ -10,7 +10,8 @@
 /**
  * enum cdm_kind - what stands at an address
  * @CDM_KIND_NONE: nothing, or the zero page
- * @CDM_KIND_SWAP: a swap entry
+ * @CDM_KIND_SWAP: a swap entry, or a mark that no page may be here: a guard page, or
+ *	one of userfaultfd's
  * @CDM_KIND_TRANSIT: a page that is being moved, or a bad one
  * @CDM_KIND_PAGE: an anonymous page that this process alone maps
  * @CDM_KIND_SHARED: an anonymous page that others map too

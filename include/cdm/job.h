@@ -275,7 +275,7 @@ void cdm_job_set_shared(struct cdm_job *job, bool shared);
  * @populated: made and cleared at the destination
  * @already: at the (or a) destination before
  * @filtered: neither at the destination nor where cdm_job_set_from() said
- * @not_present: never touched, zero page, or swapped out
+ * @not_present: never touched, zero page, swapped out, or a guard page
  * @busy: stayed: pinned, locked or in transit
  * @shared: stayed: other processes map it too
  * @file: stayed: belongs to a file or shared memory

@@ -152,6 +152,16 @@ static inline bool cdm_pte_is_swap(pte_t pte)
 #endif
 }
 
+/* With the same change is_pte_marker() became pte_is_marker(); may go with 6.12. */
+static inline bool cdm_pte_is_marker(pte_t pte)
+{
+#if CDM_HAVE_SOFTLEAF
+	return pte_is_marker(pte);
+#else
+	return is_pte_marker(pte);
+#endif
+}
+
 /*
  * Let go of the pages that this CPU's batches hold. lru_add_drain() is not
  * exported, but releasing a batch calls it. 6.3 "mm: remove struct pagevec"

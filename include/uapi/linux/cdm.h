@@ -164,7 +164,7 @@ struct cdm_offline {
  * @out_populated: pages made and cleared at @to where there was nothing
  * @out_already: pages that are at @to
  * @out_filtered: pages that are neither at @to nor at @from
- * @out_not_present: pages not there: never touched, zero page, or swapped out
+ * @out_not_present: pages not there: never touched, zero page, swapped out, or a guard page
  * @out_busy: pages that stayed because they are pinned, locked or in transit
  * @out_shared: pages that stayed because other processes map them too
  * @out_file: pages that stayed because they belong to a file or shared memory
