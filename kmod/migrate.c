@@ -42,7 +42,7 @@ static void batch_retire(const struct cdm_batch *batch, unsigned long nr)
 		      batch->src[i] >> MIGRATE_PFN_SHIFT : pfn + 1;
 		if (!batch->unread[i])
 			continue;
-		if (folio_test_large(page_folio(pfn_to_page(pfn))))
+		if (PageCompound(pfn_to_page(pfn)))
 			ClearPageHWPoison(pfn_to_page(pfn));
 		if (PageHWPoison(pfn_to_page(pfn)))
 			cdm_retire_pfn(pfn);
