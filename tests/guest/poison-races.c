@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * kernels: 7.2 6.12
+ * kernels: all
  * vm: --ram 2G --expander 512M
  * timeout: 60
  *
