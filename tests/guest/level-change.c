@@ -62,7 +62,8 @@ static void check_level(const char *wanted)
 	check(!strcmp(text, wanted), "the level is %s, expected %s", text, wanted);
 }
 
-static uint64_t blocks_with(unsigned int level)
+/* Blocks whose flags are @wanted, as far as @mask goes. */
+static uint64_t blocks_flagged(uint32_t mask, uint32_t wanted)
 {
 	static struct cdm_block_info info[64];
 	struct cdm_blocks blocks = {
@@ -74,9 +75,19 @@ static uint64_t blocks_with(unsigned int level)
 
 	check(!ioctl(fd, CDM_BLOCKS, &blocks), "CDM_BLOCKS: %m");
 	for (i = 0; i < blocks.out_nr_blocks; i++)
-		nr += (info[i].flags & CDM_BLOCK_ISOLATION) >>
-		      CDM_BLOCK_ISOLATION_SHIFT == level;
+		nr += (info[i].flags & mask) == wanted;
 	return nr;
+}
+
+static uint64_t blocks_with(unsigned int level)
+{
+	return blocks_flagged(CDM_BLOCK_ISOLATION,
+			      level << CDM_BLOCK_ISOLATION_SHIFT);
+}
+
+static uint64_t blocks_closed(void)
+{
+	return blocks_flagged(CDM_BLOCK_DRAINING, CDM_BLOCK_DRAINING);
 }
 
 static void has_memory(bool wanted)
@@ -153,6 +164,16 @@ static void held(char *addr)
 	check(blocks_with(CDM_ISOLATION_RESERVED) > 0, "no block was changed");
 	check_errno("cancel", 0, change(CDM_ISOLATION_RESERVED, 0, 0,
 					CDM_SET_ISOLATION_CANCEL, &result));
+	check_level("private");
+	check_errno("all but one in slices", ETIMEDOUT,
+		    change(CDM_ISOLATION_RESERVED, 0, 2000,
+			   CDM_SET_ISOLATION_KEEP, &result));
+	check_errno("that is enough", 0,
+		    change(CDM_ISOLATION_RESERVED,
+			   region_read(0, "size") - region_read(0, "block_size"),
+			   60000, CDM_SET_ISOLATION_KEEP, &result));
+	check_equal("blocks that hand out nothing", 0, blocks_closed());
+	check_errno("back", 0, change(CDM_ISOLATION_PRIVATE, 0, 60000, 0, NULL));
 	check_level("private");
 	close(ends[0]);
 	close(ends[1]);
