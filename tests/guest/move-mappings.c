@@ -6,7 +6,7 @@
  *
  * What a program does to its mappings with pages on a region in them: huge
  * pages, mlock, mremap, mprotect, MADV_DONTNEED, munmap, fork of a locked
- * mapping, reading and writing through /proc/self/mem and O_DIRECT.
+ * mapping, guard pages, reading and writing through /proc/self/mem and O_DIRECT.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +21,10 @@
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE	25
+#endif
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL	102
 #endif
 
 #define LENGTH	(8 * MIB)
@@ -262,6 +266,28 @@ static void populated(void)
 	check_empty("used after populating");
 }
 
+/* Where a program put guard pages there is nothing, and nothing is put there. */
+static void guarded(void)
+{
+	char *addr = map_on_region(LENGTH, 15);
+	struct cdm_migrate move;
+
+	if (madvise(addr + LENGTH / 2, LENGTH / 2, MADV_GUARD_INSTALL)) {
+		check(errno == EINVAL, "madvise: %m");
+		note("no guard pages before 6.13");
+		munmap(addr, LENGTH);
+		return;
+	}
+	check_equal("used after guard pages", PAGES / 2, region_used(id));
+	move = move_range(fd, addr, LENGTH, CDM_WHERE_RAM, 0);
+	check_equal("guard pages, to RAM", PAGES / 2, move.out_not_present);
+	move = move_range(fd, addr, LENGTH, id, CDM_MIGRATE_POPULATE);
+	check_equal("guard pages, populated", PAGES / 2, move.out_not_present);
+	content_check("beside guard pages", addr, LENGTH / 2, 15);
+	munmap(addr, LENGTH);
+	check_empty("used after guard pages");
+}
+
 int main(void)
 {
 	test_begin(1);
@@ -274,6 +300,7 @@ int main(void)
 	given_up();
 	through_the_kernel();
 	populated();
+	guarded();
 	close(fd);
 	test_end();
 	return 0;
