@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,6 +67,14 @@ unsigned long env_number(const char *name, unsigned long otherwise)
 	const char *text = getenv(name);
 
 	return text ? strtoul(text, NULL, 0) : otherwise;
+}
+
+unsigned int kernel_major(void)
+{
+	struct utsname name;
+
+	check(!uname(&name), "uname: %m");
+	return atoi(name.release);
 }
 
 double now(void)
@@ -168,6 +177,21 @@ void bus_check(char *addr)
 	      "si_addr is %p, the page is at %p", told.si_addr, addr);
 	check_equal("si_addr_lsb", 12, told.si_addr_lsb);
 	check(bus_on_touch(addr + 200, true, &told), "writing was not fatal");
+}
+
+int frame_hard_offline(uint64_t frame)
+{
+	int file = open("/sys/devices/system/memory/hard_offline_page", O_WRONLY);
+	char text[32];
+	int length = snprintf(text, sizeof(text), "%#llx",
+			      (unsigned long long)frame * PAGE);
+	int rc = 0;
+
+	check(file >= 0, "hard_offline_page: %m");
+	if (write(file, text, length) != length)
+		rc = -errno;
+	close(file);
+	return rc;
 }
 
 pid_t child_start_as(uid_t uid, gid_t gid, void (*part)(void))

@@ -39,6 +39,8 @@ void check_errno(const char *what, int wanted, int rc);
 
 /* A number of the environment: how long a test runs where somebody asks for more. */
 unsigned long env_number(const char *name, unsigned long otherwise);
+/* The first number of the running kernel's version. */
+unsigned int kernel_major(void);
 double now(void);
 void sleep_ms(unsigned int ms);
 
@@ -114,6 +116,8 @@ const uint64_t *content_find_wrong(const void *addr, size_t length,
 bool bus_on_touch(char *addr, bool write, siginfo_t *told);
 /* Touching the page at ADDR is fatal, with the code, address and size of a bad page. */
 void bus_check(char *addr);
+/* A page frame goes bad, as mcelog(8) says it; 0 or -errno: bad it is all the same. */
+int frame_hard_offline(uint64_t frame);
 
 /* Values of "Name:  123 kB" lines, in kB; fails if there is none. */
 uint64_t proc_kb(const char *path, const char *name);

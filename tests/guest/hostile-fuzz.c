@@ -29,7 +29,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -491,14 +490,6 @@ static void disturb(int fd, unsigned int turn)
 	check(!rc || rc == -EALREADY, "online: %s", strerror(-rc));
 }
 
-static unsigned int default_seconds(void)
-{
-	struct utsname uts;
-
-	check(!uname(&uts), "uname: %m");
-	return atoi(uts.release) >= 7 ? SECONDS : SECONDS_OLDER;
-}
-
 static void report(double seconds)
 {
 	unsigned long calls = 0;
@@ -517,7 +508,8 @@ static void report(double seconds)
 
 int main(void)
 {
-	double seconds = env_number("FUZZ_SECONDS", default_seconds()), began = now();
+	double seconds = env_number("FUZZ_SECONDS", kernel_major() >= 7 ?
+				    SECONDS : SECONDS_OLDER), began = now();
 	uint64_t seed = env_number("FUZZ_SEED", time(NULL));
 	pid_t pids[PROCESSES];
 	unsigned int i, turn = 0;

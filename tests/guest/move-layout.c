@@ -18,7 +18,6 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -214,7 +213,6 @@ static struct part parts[] = {
 
 static void parts_make(void)
 {
-	struct utsname name;
 	size_t at = 0, i;
 
 	for (i = 0; i < ARRAY_SIZE(parts); i++)
@@ -231,9 +229,8 @@ static void parts_make(void)
 			parts[i].make(parts[i].addr, parts[i].pages * PAGE);
 
 	/* From 7.x on migrate_vma splits a folio that is mapped by pages. */
-	uname(&name);
 	for (i = 0; i < ARRAY_SIZE(parts); i++)
-		if (parts[i].reason == HUGE && atoi(name.release) >= 7)
+		if (parts[i].reason == HUGE && kernel_major() >= 7)
 			parts[i].reason = parts[i].tried = MOVED;
 }
 

@@ -12,7 +12,6 @@
  * region has all of its own among those it retired.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -41,24 +40,14 @@ static struct bad_frame {
 static unsigned int nr_bad, nr_bad_of_region;
 static unsigned int level;
 
-/*
- * As mcelog(8) says it. The kernel gives up on pages that are on their way just then;
- * bad they are all the same. Return: whether it did.
- */
+/* The kernel gives up on pages that are on their way just then. Return: whether it did. */
 static bool hard_offline(uint64_t frame)
 {
-	int file = open("/sys/devices/system/memory/hard_offline_page", O_WRONLY);
-	char text[32];
-	int length = snprintf(text, sizeof(text), "%#llx",
-			      (unsigned long long)frame * PAGE);
-	bool gave_up;
+	int rc = frame_hard_offline(frame);
 
-	check(file >= 0, "hard_offline_page: %m");
-	gave_up = write(file, text, length) != length;
-	if (gave_up)
-		note("frame %#llx: %m", (unsigned long long)frame);
-	close(file);
-	return gave_up;
+	if (rc)
+		note("frame %#llx: %s", (unsigned long long)frame, strerror(-rc));
+	return rc;
 }
 
 static const struct bad_frame *bad_find(uint64_t frame)

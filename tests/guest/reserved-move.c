@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,10 +28,7 @@ static int fd;
 
 static bool keeps_huge(void)
 {
-	struct utsname name;
-
-	uname(&name);
-	return atoi(name.release) >= 7;
+	return kernel_major() >= 7;
 }
 
 static uint64_t huge_kb(void)

@@ -11,7 +11,6 @@
  * retired, and it is never handed out again, also not after offline and online.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -151,22 +150,6 @@ static void soft_offline(void)
 	munmap(addr, LENGTH);
 }
 
-/* As mcelog(8) says it. Return: 0 or -errno. */
-static int hard_offline(uint64_t frame)
-{
-	int file = open("/sys/devices/system/memory/hard_offline_page", O_WRONLY);
-	char text[32];
-	int length = snprintf(text, sizeof(text), "%#llx",
-			      (unsigned long long)frame * PAGE);
-	int rc = 0;
-
-	check(file >= 0, "hard_offline_page: %m");
-	if (write(file, text, length) != length)
-		rc = -errno;
-	close(file);
-	return rc;
-}
-
 static void used_by_nobody(void)
 {
 	char *addr = map_on_region(MADV_NOHUGEPAGE, 4);
@@ -174,13 +157,13 @@ static void used_by_nobody(void)
 	uint64_t block = 128 * MIB / PAGE;
 
 	munmap(addr, LENGTH);
-	note("free: %s", strerror(-hard_offline(frame)));
+	note("free: %s", strerror(-frame_hard_offline(frame)));
 	note_bad("free", frame);
 
 	/* The last of its block: not yet exposed. The kernel cannot do anything with it. */
 	check(region_read(id, "exposed") < 64 * MIB, "too much is exposed");
 	frame = (frame / block + 1) * block - 1;
-	note("withheld: %s", strerror(-hard_offline(frame)));
+	note("withheld: %s", strerror(-frame_hard_offline(frame)));
 	note_bad("withheld", frame);
 }
 
