@@ -308,7 +308,7 @@ static unsigned long pages_left(struct cdm_region *region,
  * this one did not come to. One that came too late to do anything leaves what the last
  * one found in @drained.
  *
- * Context: may sleep;.
+ * Context: may sleep.
  * Return: pages moved, or a negative errno.
  */
 long cdm_drain_pass(struct cdm_region *region, const struct cdm_limits *limits,
@@ -472,7 +472,7 @@ int cdm_drain_until(struct cdm_region *region, const struct cdm_limits *limits,
 		if (limits->interruptible && READ_ONCE(region->leaving))
 			return -ENODEV;
 		got = cdm_drain_pass(region, limits, false,
-				 cdm_pass_waits(region, idle_passes), drained);
+				     cdm_pass_waits(region, idle_passes), drained);
 		if (got < 0 && got != -ENOMEM)
 			return got;
 		if (got > 0) {
