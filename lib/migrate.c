@@ -14,6 +14,7 @@
  * was counted.
  */
 #define PIECE_BYTES	(64ULL << 20)
+#define WINDOW_PAGES	512
 /* How long and how often to wait for an address space that changes all the time. */
 #define AGAIN_PAUSE_MS	20
 #define AGAIN_MAX	50
@@ -44,7 +45,21 @@ struct run {
 	uint64_t tokens_ms;
 };
 
-/* --- rate limit: a token bucket that holds a tenth of a second --- */
+/*
+ * The module moves a window at a time, and a huge page, which fills one, in one piece:
+ * a call that ends within one would split it.
+ */
+static uint64_t window_end(const struct run *run, uint64_t addr)
+{
+	uint64_t window = WINDOW_PAGES * run->ctx->page_size;
+
+	return addr / window * window + window;
+}
+
+/*
+ * --- rate limit: a token bucket that holds a tenth of a second, and may owe the rest of
+ * a window ---
+ */
 
 static uint64_t bucket_size(const struct run *run)
 {
@@ -60,10 +75,10 @@ static void bucket_fill(struct run *run)
 	run->tokens_ms = now;
 }
 
-/* Wait until something may be moved; *length is cut to what that is. */
-static int bucket_wait(struct run *run, uint64_t *length)
+/* Wait until something may be moved; what @move asks for is cut to that. */
+static int bucket_wait(struct run *run, struct cdm_move *move)
 {
-	uint64_t page = run->ctx->page_size;
+	uint64_t page = run->ctx->page_size, end;
 	int rc;
 
 	if (!run->job->rate || run->job->dry_run)
@@ -76,7 +91,8 @@ static int bucket_wait(struct run *run, uint64_t *length)
 			return rc;
 		bucket_fill(run);
 	}
-	*length = MIN(*length, MAX((uint64_t)run->tokens / page * page, page));
+	end = window_end(run, move->addr + (uint64_t)run->tokens - 1);
+	move->length = MIN(move->length, end - move->addr);
 	return 0;
 }
 
@@ -100,7 +116,7 @@ static int move_call(struct run *run, int fd, struct cdm_move *move,
 	int rc;
 
 	do {
-		rc = bucket_wait(run, &move->length);
+		rc = bucket_wait(run, move);
 		if (!rc)
 			rc = cdm_job_tick(run->job);
 		if (rc)
@@ -284,7 +300,8 @@ static int move_in_order(struct run *run, struct cdm_move *move)
 	int rc = 0;
 
 	while (!rc && move->addr < end) {
-		move->length = MIN(end - move->addr, PIECE_BYTES);
+		move->length = MIN(end, window_end(run, move->addr + PIECE_BYTES - 1)) -
+			       move->addr;
 		rc = move_piece(run, move);
 		move->addr += move->length;
 	}

@@ -253,7 +253,11 @@ int cdm_job_add_to(struct cdm_job *job, int where);
  * More than the default needs CAP_SYS_NICE, and is cut to it otherwise.
  */
 int cdm_job_set_workers(struct cdm_job *job, unsigned int workers);
-/** cdm_job_set_rate() - migrate: at most so many bytes per second; 0: no limit */
+/**
+ * cdm_job_set_rate() - migrate: at most so many bytes per second; 0: no limit
+ *
+ * Over time: pages move in steps of up to 2 MiB, so that no huge page is split for it.
+ */
 void cdm_job_set_rate(struct cdm_job *job, uint64_t bytes_per_second);
 /**
  * cdm_job_set_populate() - migrate: make pages where nothing was touched yet

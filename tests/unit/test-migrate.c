@@ -12,8 +12,9 @@
 #include "lib/job.h"
 #include "test.h"
 
-#define PAGES		4096
+#define PAGES		20480	/* 80 MiB: more than one piece */
 #define BASE		0x10000000ULL
+#define WINDOW_PAGES	512
 #define REGIONS		3
 
 /* What a page is, beside where. */
@@ -30,6 +31,7 @@ static struct model {
 	int closed;			/* region that says EBUSY, or -1 */
 	struct cdm_job *cancel_at_call;
 	unsigned int cancel_after;
+	unsigned int cuts;		/* calls that asked for part of a window */
 	uint64_t page;
 } model;
 
@@ -88,6 +90,7 @@ static int model_migrate(struct cdm_migrate *arg)
 	assert_int_equal(arg->size, sizeof(*arg));
 	assert_true(arg->addr >= BASE && i + nr <= PAGES);
 	model.calls++;
+	model.cuts += (i + nr) % WINDOW_PAGES && i + nr < PAGES;
 	if (model.cancel_at_call && model.calls == model.cancel_after)
 		cdm_job_cancel(model.cancel_at_call);
 	if (model.fail_at && model.calls == (unsigned int)model.fail_at)
@@ -475,6 +478,37 @@ static void test_rate(void **state)
 	assert_int_equal(pages_at(0), PAGES);
 }
 
+/* What is cut in a window is a huge page that is split. */
+static void test_rate_cuts_no_window(void **state)
+{
+	struct fixture *f = *state;
+
+	model.per_call = PAGES;
+	cdm_job_set_rate(f->job, PAGES * model.page * 5 / 2);
+	cdm_job_add_pid(f->job, 7);
+	cdm_job_add_to(f->job, 0);
+	assert_int_equal(cdm_job_migrate(f->job), 0);
+	assert_true(model.calls > 1);
+	assert_int_equal(model.cuts, 0);
+	assert_int_equal(pages_at(0), PAGES);
+}
+
+/* A piece of a mapping that begins anywhere ends where a window does. */
+static void test_pieces_cut_no_window(void **state)
+{
+	const uint64_t page = sysconf(_SC_PAGESIZE), start = BASE + 100 * page;
+	struct fixture *f = *state;
+
+	model.per_call = PAGES;
+	cdm_job_add_pid(f->job, 7);
+	cdm_job_add_range(f->job, start, (PAGES - 100) * page);
+	cdm_job_add_to(f->job, 1);
+	cdm_job_add_to(f->job, 0);
+	assert_int_equal(cdm_job_migrate(f->job), 0);
+	assert_int_equal(model.cuts, 0);
+	assert_int_equal(pages_at(1), PAGES - 100);
+}
+
 static void test_bad_settings(void **state)
 {
 	struct fixture *f = *state;
@@ -548,6 +582,8 @@ int main(void)
 		test(test_refused_process),
 		test(test_cgroup),
 		test(test_rate),
+		test(test_rate_cuts_no_window),
+		test(test_pieces_cut_no_window),
 		test(test_bad_settings),
 		test(test_progress_can_cancel),
 	};
