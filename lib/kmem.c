@@ -128,13 +128,13 @@ static int block_write_wait(struct cdm_job *job, pthread_t thread, struct block_
 	int rc;
 
 	for (;;) {
-		clock_gettime(CLOCK_REALTIME, &ts);
+		clock_gettime(CLOCK_MONOTONIC, &ts);
 		ts.tv_nsec += 100000000;
 		if (ts.tv_nsec >= 1000000000) {
 			ts.tv_sec++;
 			ts.tv_nsec -= 1000000000;
 		}
-		if (!pthread_timedjoin_np(thread, NULL, &ts))
+		if (!pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &ts))
 			return block->rc;
 		rc = cdm_job_tick(job);
 		if (rc) {
