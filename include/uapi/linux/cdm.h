@@ -72,7 +72,7 @@ enum cdm_role {
  */
 #define CDM_WHERE_ANY		(-1)	/* only as a filter: no matter where */
 #define CDM_WHERE_RAM		(-2)	/* ordinary memory of any node */
-#define CDM_WHERE_NONE		(-3)	/* nothing there yet, or the zero page */
+#define CDM_WHERE_NONE		(-3)	/* nothing there yet, the zero page, or a guard page */
 #define CDM_WHERE_SWAP		(-4)	/* swapped out */
 #define CDM_WHERE_OTHER		(-5)	/* another driver's memory, or in transit */
 
