@@ -300,8 +300,9 @@ static int move_in_order(struct run *run, struct cdm_move *move)
 	int rc = 0;
 
 	while (!rc && move->addr < end) {
-		move->length = MIN(end, window_end(run, move->addr + PIECE_BYTES - 1)) -
-			       move->addr;
+		/* lengths: behind the last window there is no address */
+		move->length = MIN(end - move->addr,
+				   window_end(run, move->addr + PIECE_BYTES - 1) - move->addr);
 		rc = move_piece(run, move);
 		move->addr += move->length;
 	}

@@ -15,6 +15,7 @@
 #define PAGES		20480	/* 80 MiB: more than one piece */
 #define BASE		0x10000000ULL
 #define WINDOW_PAGES	512
+#define ADDR_MAX	(1ULL << 47)	/* where the kernel's addresses begin */
 #define REGIONS		3
 
 /* What a page is, beside where. */
@@ -88,6 +89,8 @@ static int model_migrate(struct cdm_migrate *arg)
 	uint64_t nr = arg->length / model.page, i = (arg->addr - BASE) / model.page;
 
 	assert_int_equal(arg->size, sizeof(*arg));
+	if (arg->addr >= ADDR_MAX)
+		return -EINVAL;
 	assert_true(arg->addr >= BASE && i + nr <= PAGES);
 	model.calls++;
 	model.cuts += (i + nr) % WINDOW_PAGES && i + nr < PAGES;
@@ -109,6 +112,8 @@ static int model_residency(struct cdm_residency *arg)
 	struct cdm_extent *extent = (void *)(uintptr_t)arg->extents;
 	uint64_t nr = arg->length / model.page, i = (arg->addr - BASE) / model.page;
 
+	if (arg->addr >= ADDR_MAX)
+		return -EINVAL;
 	arg->out_next = arg->addr;
 	while (nr-- && arg->out_nr_extents < MIN(arg->nr_extents, 100)) {
 		if (model.kind[i] != UNMAPPED)
@@ -509,6 +514,19 @@ static void test_pieces_cut_no_window(void **state)
 	assert_int_equal(pages_at(1), PAGES - 100);
 }
 
+/* The kernel refuses it, and that is all that comes of it. */
+static void test_range_at_the_end_of_all_addresses(void **state)
+{
+	struct fixture *f = *state;
+
+	cdm_job_add_pid(f->job, 7);
+	cdm_job_add_range(f->job, 0xffffffffff600000, 0x1000);
+	cdm_job_add_to(f->job, 1);
+	cdm_job_add_to(f->job, 0);
+	assert_int_equal(cdm_job_migrate(f->job), -EINVAL);
+	assert_int_equal(pages_at(CDM_WHERE_RAM), PAGES);
+}
+
 static void test_bad_settings(void **state)
 {
 	struct fixture *f = *state;
@@ -584,6 +602,7 @@ int main(void)
 		test(test_rate),
 		test(test_rate_cuts_no_window),
 		test(test_pieces_cut_no_window),
+		test(test_range_at_the_end_of_all_addresses),
 		test(test_bad_settings),
 		test(test_progress_can_cancel),
 	};
