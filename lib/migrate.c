@@ -587,6 +587,21 @@ static void plan_room(struct run *run)
 	cdm_counts_cut(&run->job->counts, room);
 }
 
+/* Only a call that moves something learns from the kernel that it is not. */
+static bool any_dest_is_online(const struct run *run)
+{
+	struct cdm_region *region;
+
+	for (unsigned int i = 0; i < run->nr_dests; i++) {
+		if (run->dests[i].where == CDM_WHERE_RAM)
+			return true;
+		region = cdm_region_find_id(run->ctx, run->dests[i].where);
+		if (region && cdm_region_get_state(region) == CDM_STATE_ONLINE)
+			return true;
+	}
+	return false;
+}
+
 int cdm_job_migrate(struct cdm_job *job)
 {
 	struct run run = { .job = job, .ctx = job->ctx };
@@ -600,6 +615,8 @@ int cdm_job_migrate(struct cdm_job *job)
 		return cdm_job_end(job, rc);
 	}
 	rc = cdm_job_step(job, "migrate", "");
+	if (!rc && job->dry_run && !any_dest_is_online(&run))
+		rc = -EBUSY;
 	for (unsigned int pass = 0; !rc && pass < CGROUP_PASSES; pass++) {
 		rc = move_pass_processes(&run, &nr);
 		if (!nr || !job->nr_cgroups)

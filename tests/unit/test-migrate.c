@@ -269,6 +269,18 @@ static void test_dry_run_knows_the_room(void **state)
 	assert_int_equal(counts->moved, 500 * model.page + 4096);
 }
 
+static void test_dry_run_to_a_region_that_is_held(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_region(&f->fake, 1, "dax1.0", "held", "private", 1 << 30, 0);
+	cdm_job_add_pid(f->job, 7);
+	cdm_job_add_to(f->job, 1);
+	cdm_job_set_dry_run(f->job, true);
+	assert_int_equal(cdm_job_migrate(f->job), -EBUSY);
+	assert_int_equal(cdm_job_get_counts(f->job)->total, 0);
+}
+
 /* Nothing moves, so there is nothing to wait for: this would take a week. */
 static void test_dry_run_does_not_wait(void **state)
 {
@@ -587,6 +599,7 @@ int main(void)
 		test(test_whole_process),
 		test(test_dry_run_moves_nothing),
 		test(test_dry_run_knows_the_room),
+		test(test_dry_run_to_a_region_that_is_held),
 		test(test_dry_run_does_not_wait),
 		test(test_next_when_one_is_full),
 		test(test_closed_destination_is_passed_over),
