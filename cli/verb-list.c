@@ -380,8 +380,9 @@ static enum exit_code collect(struct cdm_ctx *ctx, const struct filter *filter,
 			rc = add_region_users(&tables[USERS], r);
 		if (!rc && opts.poison)
 			rc = add_region_poison(&tables[POISON], r);
-		/* gone while we looked: the rest is still worth showing */
-		if (rc == -ENODEV && cdm_region_refresh(r))
+		/* gone while we looked, or about to go: the rest is still worth showing */
+		if (rc == -ENODEV &&
+		    (cdm_region_refresh(r) || cdm_region_get_state(r) == CDM_STATE_DRAINING))
 			rc = 0;
 		if (rc)
 			return session_report(ctx, rc);

@@ -2,7 +2,8 @@
 /*
  * Preloaded: the module's part of the conversation, for regions that are only files.
  * All memory that is asked about is on the region of the number $MODEL_REGION, and
- * all that is to be moved moves, but not of process $MODEL_REFUSED.
+ * all that is to be moved moves, but not of process $MODEL_REFUSED. With $MODEL_LEAVING
+ * they are all on their way out.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -50,6 +51,10 @@ int ioctl(int fd, unsigned long request, ...)
 	va_start(ap, request);
 	arg = va_arg(ap, void *);
 	va_end(ap);
+	if (getenv("MODEL_LEAVING")) {
+		errno = ENODEV;
+		return -1;
+	}
 	if (request == CDM_RESIDENCY)
 		return model_residency(arg);
 	if (request == CDM_MIGRATE)
