@@ -239,7 +239,10 @@ static void change_end(struct cdm_region *region)
 	cdm_region_event(region, CDM_EVENT_ISOLATION, level, NULL);
 }
 
-/* The level that the node is to be made ready for again, before the blocks. */
+/*
+ * The level that the node is to be made ready for again, before the blocks: none if no
+ * block was changed that it is made ready for, as it was not changed then either.
+ */
 static enum cdm_isolation node_level_before(const struct cdm_region *region)
 {
 	unsigned int i;
@@ -247,7 +250,7 @@ static enum cdm_isolation node_level_before(const struct cdm_region *region)
 	for (i = 0; i < region->nr_blocks; i++)
 		if (level_against(region->blocks[i].before) != CDM_ISOLATION_NONE)
 			return region->blocks[i].before;
-	return region->isolation_before;
+	return CDM_ISOLATION_NONE;
 }
 
 /* Give the blocks that were changed their old level back, as far as it goes. */
