@@ -523,7 +523,9 @@ void cdm_evict_huge(unsigned long pfn, ktime_t until, struct cdm_batch *batch,
 		if (batch->src[0] & MIGRATE_PFN_MIGRATE)
 			break;
 		cond_resched();
-	} while (PageHead(page) && ktime_before(ktime_get(), until));
+		/* Parts of it are isolated if it is another by now: not again. */
+	} while (PageHead(page) && folio_order(page_folio(page)) == HPAGE_PMD_ORDER &&
+		 ktime_before(ktime_get(), until));
 	cdm_batch_refuse(batch, CDM_WINDOW_PAGES, false);
 	result = cdm_batch_copy_huge(batch, CDM_WINDOW_PAGES);
 	migrate_device_pages(batch->src, batch->dst, CDM_WINDOW_PAGES);
