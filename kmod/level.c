@@ -321,7 +321,7 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 	unsigned int nr_blocks = wanted->length ?
 		PHYS_PFN(wanted->length) / region->block_pages :
 		region->online_pages / region->block_pages;
-	struct cdm_stuck stuck = {};
+	struct cdm_stuck stuck = {}, since;
 	int rc;
 
 	rc = change_check(region, file, level, wanted->length);
@@ -334,6 +334,9 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 		cdm_stuck_reset(region);
 	}
 	WRITE_ONCE(region->changer, file);
+	/* What the thread has moved since the last slice, wherever this one goes on. */
+	if (region->offliner)
+		cdm_offliner_count(region, region->offline_only, &since, &change.drained);
 	rc = blocks_change(&change, level, nr_blocks);
 	if (rc && region->changing)
 		cdm_stuck_count(region, region->changing, &stuck);
