@@ -214,7 +214,8 @@ static int need_claim(struct online *online)
 	if (rc == -ETIME)
 		return cdm_fail(online->ctx, ETIMEDOUT, "the device node of %s did not come in "
 				"%d s", online->dax, WAIT_NODE_MS / 1000);
-	return rc;
+	/* Its expander is known by the dax device, and has that only now. */
+	return rc ? rc : cdm_expanders_refresh(online->ctx);
 }
 
 /* --- level --- */
