@@ -171,7 +171,7 @@ static int take_from(struct online *online, const char *driver)
 static int claim_dax(struct online *online)
 {
 	char driver[CDM_NAME_MAX];
-	int rc = 0;
+	int rc = 0, stop;
 
 	for (unsigned int i = 0; i < 20; i++) {
 		if (cdm_dax_read_driver(online->ctx, online->dax, driver) < 0)
@@ -180,16 +180,16 @@ static int claim_dax(struct online *online)
 		if (!strcmp(driver, "cdm"))
 			return 0;
 		online->changed = true;
-		if (driver[0])
-			rc = take_from(online, driver);
+		rc = driver[0] ? take_from(online, driver) : 0;
 		if (rc < 0)
 			return rc;
 		rc = cdm_dax_bind(online->ctx, online->dax, "cdm");
 		/* 7.2 says EAGAIN to a bind before device_add() is through */
 		if (rc != -EBUSY && rc != -EAGAIN)
 			break;
-		if (cdm_job_sleep(online->job, 50))
-			break;
+		stop = cdm_job_sleep(online->job, 50);
+		if (stop)
+			return stop;
 	}
 	return rc;
 }
