@@ -11,7 +11,18 @@
 
 #define CDM_CXL_BUS	"/sys/bus/cxl/devices"
 
-/* The region that an endpoint decoder of the memdev (endpointN/uport) names. */
+static bool is_persistent(struct cdm_ctx *ctx, const char *port, const char *decoder)
+{
+	char mode[CDM_NAME_MAX];
+
+	return cdm_read_file(ctx, mode, sizeof(mode), CDM_CXL_BUS "/%s/%s/mode", port,
+			     decoder) >= 0 && !strcmp(mode, "pmem");
+}
+
+/*
+ * The region that an endpoint decoder of the memdev (endpointN/uport) names, unless it is
+ * of persistent memory.
+ */
 static void read_region(struct cdm_ctx *ctx, const char *memdev, char region[CDM_NAME_MAX])
 {
 	char uport[CDM_NAME_MAX], name[CDM_NAME_MAX], id[CDM_NAME_MAX];
@@ -30,8 +41,10 @@ static void read_region(struct cdm_ctx *ctx, const char *memdev, char region[CDM
 		if (cdm_scan(ctx, &decoders, name, CDM_CXL_BUS "/%s", ports.name[i]))
 			continue;
 		for (unsigned int j = 0; j < decoders.nr && !region[0]; j++)
-			cdm_read_file(ctx, region, CDM_NAME_MAX, CDM_CXL_BUS "/%s/%s/region",
-				      ports.name[i], decoders.name[j]);
+			if (!is_persistent(ctx, ports.name[i], decoders.name[j]))
+				cdm_read_file(ctx, region, CDM_NAME_MAX,
+					      CDM_CXL_BUS "/%s/%s/region",
+					      ports.name[i], decoders.name[j]);
 		cdm_names_free(&decoders);
 	}
 	cdm_names_free(&ports);

@@ -58,6 +58,9 @@ static struct cxl_region *memdev_region(struct cxl_memdev *memdev)
 	if (!endpoint)
 		return NULL;
 	cxl_decoder_foreach(cxl_endpoint_get_port(endpoint), decoder) {
+		/* Persistent memory is left alone. */
+		if (cxl_decoder_get_mode(decoder) == CXL_DECODER_MODE_PMEM)
+			continue;
 		region = cxl_decoder_get_region(decoder);
 		if (region)
 			return region;

@@ -148,6 +148,25 @@ static void test_refresh_keeps_objects(void **state)
 	cdm_expander_unref(gone);
 }
 
+/* Whoever destroys the region of a card must not destroy what is to last. */
+static void test_region_of_persistent_memory(void **state)
+{
+	struct fake *fake = *state;
+	struct cdm_expander *e;
+
+	fake_write(fake, "/sys/bus/cxl/devices/endpoint6/decoder6.0/mode", "pmem\n");
+	fake_write(fake, "/sys/bus/cxl/devices/endpoint6/decoder6.0/region", "region4\n");
+	assert_int_equal(cdm_refresh(fake->ctx), 0);
+	e = cdm_expander_get_next(cdm_expander_get_first(fake->ctx));
+	assert_string_equal(cdm_expander_get_name(e), "mem1");
+	assert_null(cdm_expander_get_cxl_region(e));
+
+	fake_write(fake, "/sys/bus/cxl/devices/endpoint6/decoder6.1/mode", "ram\n");
+	fake_write(fake, "/sys/bus/cxl/devices/endpoint6/decoder6.1/region", "region5\n");
+	assert_int_equal(cdm_refresh(fake->ctx), 0);
+	assert_string_equal(cdm_expander_get_cxl_region(e), "region5");
+}
+
 #define test(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -157,6 +176,7 @@ int main(void)
 		test(test_words),
 		test(test_long_word),
 		test(test_refresh_keeps_objects),
+		test(test_region_of_persistent_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
