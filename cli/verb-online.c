@@ -279,8 +279,7 @@ static int run_marked_job(struct cdm_job *job, const struct target *t,
 
 	if (opts.dry_run || opts.policy)
 		return run_job(job, t, want);
-	if (hold)
-		held_begin(expander);
+	held_begin(expander);
 	rc = run_job(job, t, want);
 	region = cdm_job_get_region(job);
 	if (rc >= 0 && region)
