@@ -116,8 +116,13 @@ struct block_write {
 static void *block_write(void *data)
 {
 	struct block_write *block = data;
+	ssize_t n;
 
-	block->rc = write(block->fd, "offline", 7) < 0 ? -errno : 0;
+	/* stopped or frozen meanwhile; who is cancelled does not come back here */
+	do
+		n = write(block->fd, "offline", 7);
+	while (n < 0 && errno == EINTR);
+	block->rc = n < 0 ? -errno : 0;
 	return NULL;
 }
 
