@@ -203,8 +203,12 @@ static int change_run(struct change *change)
 
 	if (rc < 0)
 		return rc;
-	if (change->region->state == CDM_STATE_HELD)
-		return job->dry_run ? 0 : change_held(change);
+	if (change->region->state == CDM_STATE_HELD && !job->dry_run)
+		return change_held(change);
+	if (change->region->state == CDM_STATE_HELD) {
+		job->drain.length = change->length ? change->length : change->region->size;
+		return 0;
+	}
 	if (!change->length && change->region->isolation == change->isolation &&
 	    change->region->state == CDM_STATE_ONLINE)
 		return -EALREADY;
@@ -233,8 +237,11 @@ int cdm_job_set_isolation(struct cdm_job *job, struct cdm_region *region, int is
 	cdm_copy(name, sizeof(name), region->name);
 	if (isolation == CDM_ISOLATION_NONE)
 		return cdm_job_offline(job, name);
+	/* the job may have the only reference */
+	cdm_region_ref(region);
 	cdm_job_begin(job);
 	cdm_job_set_region(job, region);
+	cdm_region_unref(region);
 	if (isolation < CDM_ISOLATION_NONE || isolation > CDM_ISOLATION_SHARED)
 		return cdm_job_end(job, cdm_fail(job->ctx, EINVAL, "set level of %s: %d is no "
 						 "level", name, isolation));

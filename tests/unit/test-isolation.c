@@ -283,6 +283,22 @@ static void test_no_room_for_a_block(void **state)
 	assert_int_equal(cdm_job_set_isolation(f->job, f->region, CDM_ISOLATION_SHARED), 0);
 }
 
+/* What would have the level; then, of a region that has gone, the job has the only reference. */
+static void test_held_in_a_dry_run(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_region(&f->fake, 0, "dax0.0", "held", "none", NR_BLOCKS * BLOCK, 0);
+	cdm_job_set_dry_run(f->job, true);
+	assert_int_equal(cdm_job_set_isolation(f->job, cdm_region_get_first(f->fake.ctx),
+					       CDM_ISOLATION_RESERVED), 0);
+	assert_int_equal(cdm_job_get_drain(f->job)->length, NR_BLOCKS * BLOCK);
+	fake_remove(&f->fake, "/sys/bus/cdm/devices/cdm0");
+	assert_int_equal(cdm_refresh(f->fake.ctx), 0);
+	assert_int_equal(cdm_job_set_isolation(f->job, cdm_job_get_region(f->job),
+					       CDM_ISOLATION_RESERVED), -ENODEV);
+}
+
 static void test_held_goes_online(void **state)
 {
 	struct fixture *f = *state;
@@ -378,6 +394,7 @@ int main(void)
 		test(test_cancel),
 		test(test_no_room_for_a_block),
 		test(test_held_goes_online),
+		test(test_held_in_a_dry_run),
 		test(test_refusals),
 		test(test_no_such_level),
 		test(test_memmap_in_blocks),
