@@ -18,6 +18,7 @@ struct service {
 	int isolation;
 	uint64_t length;
 	bool memmap_on_block;
+	uint64_t max_bytes;
 };
 
 struct offline {
@@ -118,6 +119,10 @@ static void service_restore(struct offline *offline)
 	region = cdm_region_find_dax(offline->ctx, offline->dax);
 	cdm_job_set_region(offline->job, region);
 	if (region && offline->service.isolation > CDM_ISOLATION_NONE) {
+		/* It may be a new one, which knows nothing of that. */
+		cdm_region_sync_poison(region);
+		if (region->max_bytes != offline->service.max_bytes)
+			cdm_region_set_max_bytes(region, offline->service.max_bytes);
 		fd = cdm_region_open(region);
 		if (fd >= 0) {
 			cdm_uapi_online(offline->ctx, fd, offline->service.isolation,
@@ -231,6 +236,7 @@ static int offline_find(struct offline *offline, struct cdm_region **region)
 		cdm_copy(offline->cxl_region, CDM_NAME_MAX, (*region)->cxl_region);
 		offline->service = (struct service) {
 			main_level(*region), (*region)->online_size, (*region)->memmap_on_block,
+			(*region)->max_bytes,
 		};
 	} else {
 		cdm_copy(offline->dax, CDM_NAME_MAX, expander->dax_name);
@@ -255,6 +261,10 @@ static int offline_run(struct offline *offline)
 		drained = true;
 		offline->changed = true;
 	}
+	/* What went bad meanwhile: the region that knows of it goes with what follows. */
+	if (!rc && drained && (job->release[0] || job->destroy_region) &&
+	    !cdm_region_refresh(region) && region->retired)
+		cdm_region_sync_poison(region);
 	if (!rc)
 		rc = cdm_job_system_error(give_away(offline));
 	return rc || drained || offline->changed ? rc : CDM_ALREADY;
