@@ -22,7 +22,6 @@ static struct {
 	bool policy;
 	const char *folder;
 	bool new;
-	bool force;
 	bool dry_run;
 	uint64_t timeout_ms;
 } opts;
@@ -81,8 +80,6 @@ static const struct opt options[] = {
 	  set_policy, &opts.folder, true },
 	{ "new", 'N', NULL, "with --policy: not what was taken offline by hand",
 	  opt_switch, &opts.new },
-	{ "force", 'f', NULL, "take it from kmem, offlining its memory blocks",
-	  opt_switch, &opts.force },
 	{ "timeout", 't', "TIME", "give up after 30, 30s, 2m",
 	  opt_duration, &opts.timeout_ms },
 	{ "dry-run", 'n', NULL, "say what would be done, and do nothing",
@@ -189,7 +186,6 @@ static int run_job(struct cdm_job *job, const struct target *t,
 		   const struct policy_answer *want)
 {
 	cdm_job_set_dry_run(job, opts.dry_run);
-	cdm_job_set_force(job, opts.force);
 	if (want->release) {
 		cdm_job_set_release(job, want->release);
 		return cdm_job_offline(job, t->name);
