@@ -120,11 +120,11 @@ int cdm_coherent_populate(struct cdm_block *block)
 	mapped = memremap_pages(&block->pgmap, block->region->nid);
 	if (IS_ERR(mapped))
 		return PTR_ERR(mapped);
-	bits = used_bits_new(block, &nr_retired);
+	/* The one that marks bad pages comes last: nothing takes that back. */
 	owners = cdm_owners_alloc(block);
-	if (!bits || !owners) {
+	bits = owners ? used_bits_new(block, &nr_retired) : NULL;
+	if (!bits) {
 		kvfree(owners);
-		kvfree(bits);
 		memunmap_pages(&block->pgmap);
 		return -ENOMEM;
 	}

@@ -85,7 +85,8 @@ unsigned int cdm_poison_list(struct cdm_region *region, u64 addr,
 	unsigned int i = 0;
 	void *record;
 
-	xa_for_each_start(&region->retired, pfn, record, PFN_UP(addr)) {
+	xa_for_each_start(&region->retired, pfn, record,
+			  PHYS_PFN(addr) + !!(addr & ~PAGE_MASK)) {
 		if (i == nr)
 			break;
 		pages[i++] = (struct cdm_bad_page){
