@@ -117,7 +117,9 @@ static bool may_go_online(const struct cdm_block *block, unsigned long pfn)
 	}
 	if (!node_is_hidden(nid))
 		return !block || block->isolation == CDM_ISOLATION_SHARED;
-	if (block && block->isolation == CDM_ISOLATION_RESERVED)
+	/* It was taken while memory of others was on its way to be online. */
+	if (block && block->isolation == CDM_ISOLATION_RESERVED &&
+	    !node_state(nid, N_MEMORY))
 		return true;
 	pr_notice("cdm: memory at %#llx stays offline: node %d is reserved\n",
 		  (u64)PFN_PHYS(pfn), nid);
