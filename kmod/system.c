@@ -43,15 +43,15 @@ static bool chunk_waits(enum cdm_chunk state)
 }
 
 /*
- * Chunks count as withheld from when their block is online: until then they can not
- * be exposed, and who was told of them would find no room.
+ * Chunks count as withheld while their block is online: before and while it goes they
+ * can not be exposed, and who was told of them would find no room.
  */
 static void __chunk_set(struct cdm_block *block, unsigned long i,
 			enum cdm_chunk state)
 {
 	lockdep_assert_held(&block->region->chunks);
 
-	if (block->presence != CDM_PRESENCE_OFFLINE)
+	if (block->presence == CDM_PRESENCE_ONLINE)
 		atomic_long_add((chunk_waits(state) - chunk_waits(block->chunks[i])) *
 				(long)CDM_CHUNK_PAGES, &block->region->nr_withheld);
 	block->chunks[i] = state;
@@ -435,6 +435,9 @@ static void __withheld_refs(struct cdm_block *block, bool get)
 void cdm_system_going_offline(struct cdm_block *block)
 {
 	mutex_lock(&block->region->chunks);
+	if (block->presence == CDM_PRESENCE_ONLINE)
+		atomic_long_sub(__chunks_waiting(block) * CDM_CHUNK_PAGES,
+				&block->region->nr_withheld);
 	block->presence = CDM_PRESENCE_GOING;
 	__withheld_refs(block, false);
 	mutex_unlock(&block->region->chunks);
@@ -451,6 +454,8 @@ void cdm_system_cancel_offline(struct cdm_block *block)
 	mutex_lock(&block->region->chunks);
 	if (block->presence == CDM_PRESENCE_GOING) {
 		__withheld_refs(block, true);
+		atomic_long_add(__chunks_waiting(block) * CDM_CHUNK_PAGES,
+				&block->region->nr_withheld);
 		block->presence = CDM_PRESENCE_ONLINE;
 	}
 	mutex_unlock(&block->region->chunks);
