@@ -23,25 +23,26 @@ region_of_dax() {
 	echo "${path##*/cdm}"
 }
 
-# A dax device that another driver has already goes to cdm.
-claim_dax() {
+# take_dax DAX: a dax device goes to cdm, whoever has it. It is on the bus a moment
+# before the kernel has found it a driver, so another may still be faster.
+take_dax() {
 	local dax=$1 driver
 	driver=$(driver_of "$dax" || true)
-	[ "$driver" != cdm ] || return 0
-	if [ -n "$driver" ]; then
+	if [ -n "$driver" ] && [ "$driver" != cdm ]; then
 		echo "$dax" >"/sys/bus/dax/drivers/$driver/unbind"
 		# With the id known a free device is bound at once.
-		echo "$dax" >/sys/bus/dax/drivers/cdm/new_id 2>/dev/null || true
+		echo "$dax" >/sys/bus/dax/drivers/cdm/new_id
 	fi
 	[ "$(driver_of "$dax" || true)" = cdm ] ||
 		echo "$dax" >/sys/bus/dax/drivers/cdm/bind
+	[ "$(driver_of "$dax")" = cdm ]
 }
 
 # region_hold CARD: the dax device of card expN, held by cdm; prints its region.
 region_hold() {
 	local dax
 	dax=$(make_dax "$1")
-	claim_dax "$dax"
+	wait_until 5 "cdm does not get $dax" take_dax "$dax"
 	wait_until 5 "cdm has no region of $dax" region_of_dax "$dax"
 	region_of_dax "$dax"
 }
