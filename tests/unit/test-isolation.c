@@ -26,6 +26,7 @@ static struct model {
 	unsigned int cancels;
 	unsigned int onlines;
 	struct cdm_job *cancel_job;
+	struct cdm_job *late_job;	/* its time is up when only the stuck block is left */
 	struct fake *fake;
 } model;
 
@@ -95,6 +96,8 @@ static int model_set(struct cdm_set_isolation *arg)
 		model.changing = false;
 		return 0;
 	}
+	if (model.late_job && emptiest(arg->isolation) < 0)
+		cdm_job_set_timeout(model.late_job, 1);
 	arg->out_left = 3;
 	arg->out_pinned = model.stuck >= 0 ? 3 : 0;
 	return -ETIMEDOUT;
@@ -234,7 +237,7 @@ static void test_time_is_up(void **state)
 	struct fixture *f = *state;
 
 	model.stuck = 5;
-	cdm_job_set_timeout(f->job, 500);
+	model.late_job = f->job;
 	assert_int_equal(cdm_job_set_isolation(f->job, f->region, CDM_ISOLATION_RESERVED),
 			 -ETIMEDOUT);
 	assert_int_equal(model.cancels, 1);
@@ -250,7 +253,7 @@ static void test_not_brought_back(void **state)
 
 	model.stuck = 5;
 	model.keeps = 1;
-	cdm_job_set_timeout(f->job, 500);
+	model.late_job = f->job;
 	assert_int_equal(cdm_job_set_isolation(f->job, f->region, CDM_ISOLATION_RESERVED),
 			 -ETIMEDOUT);
 	assert_true(says(f, "128 MiB could not be brought back and have level reserved"));
