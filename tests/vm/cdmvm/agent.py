@@ -149,7 +149,7 @@ class Agent(threading.Thread):
             failure.status = 3
             raise failure
 
-    def wait_for_mark(self, number, timeout=20):
+    def wait_for_mark(self, number, timeout=120):
         end = time.monotonic() + timeout
         while not self.log.has_mark(number):
             if time.monotonic() > end:

@@ -39,7 +39,7 @@ class Qmp:
             self.closed = True
             self.news.notify_all()
 
-    def call(self, name, arguments=None, timeout=30):
+    def call(self, name, arguments=None, timeout=120):
         with self.news:
             self.number += 1
             mine = self.number
