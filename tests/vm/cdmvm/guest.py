@@ -25,8 +25,8 @@ from .qmp import Gone, Qmp
 from .verdict import KernelLog
 
 NO_VERDICT = 125
-BOOT_TIMEOUT = 180
-BOOT_TIMEOUT_BUILT = 600    # of kernels that look at everything they do
+BOOT_TIMEOUT = 600
+BOOT_TIMEOUT_BUILT = 1200   # of kernels that look at everything they do
 CHANNELS = ("qmp", "control", "out", "err", "hw", "console")
 
 
