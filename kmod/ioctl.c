@@ -259,8 +259,7 @@ static int residency_copy(struct cdm_residency *residency,
 	unsigned long deadline = jiffies + msecs_to_jiffies(CDM_CALL_MS);
 	int rc = 0;
 
-	while (residency->out_nr_extents < residency->nr_extents &&
-	       survey->next < survey->end && time_before(jiffies, deadline)) {
+	do {
 		survey->nr = 0;
 		survey->max = min(ENTRIES_PER_COPY, residency->nr_extents -
 						    residency->out_nr_extents);
@@ -272,7 +271,8 @@ static int residency_copy(struct cdm_residency *residency,
 			return -EFAULT;
 		residency->out_nr_extents += survey->nr;
 		residency->out_next = survey->next;
-	}
+	} while (residency->out_nr_extents < residency->nr_extents &&
+		 survey->next < survey->end && time_before(jiffies, deadline));
 	return residency->out_next > residency->addr ? 0 : rc;
 }
 

@@ -84,7 +84,7 @@ static bool survey_step(struct cdm_survey *survey, struct cdm_spot *spots)
 /**
  * cdm_survey() - say where the pages of a range are
  * @survey: all but @nr is set; @next and @nr are moved on
- * @deadline: jiffies when to stop
+ * @deadline: jiffies when to stop; however late it is, a few windows are looked at
  *
  * Context: may sleep; takes mmap_lock for reading, a few windows at a time.
  * Return: 0, -EINTR if a signal came before anything was done, -ENOMEM.
@@ -101,7 +101,7 @@ int cdm_survey(struct cdm_survey *survey, unsigned long deadline)
 			      GFP_KERNEL_ACCOUNT);
 	if (!spots)
 		return -ENOMEM;
-	while (more && time_before(jiffies, deadline)) {
+	do {
 		if (signal_pending(current) ||
 		    mmap_read_lock_killable(survey->mm)) {
 			rc = survey->next > start ? 0 : -EINTR;
@@ -111,7 +111,7 @@ int cdm_survey(struct cdm_survey *survey, unsigned long deadline)
 			more = survey_step(survey, spots);
 		mmap_read_unlock(survey->mm);
 		cond_resched();
-	}
+	} while (more && time_before(jiffies, deadline));
 	kfree(spots);
 	return rc;
 }
