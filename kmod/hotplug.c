@@ -259,7 +259,8 @@ static struct device_attribute *state_attribute(struct device *dev)
 
 /*
  * As "echo online_movable >state" does: device_online() is not exported. Whoever
- * changes memory at the time is waited for; sysfs would restart the system call.
+ * changes memory at the time is waited for, as when memory is added; sysfs would restart
+ * the system call. By who is killed, too: he may be putting back what he took.
  */
 static int block_online_movable(struct cdm_block *block)
 {
@@ -275,13 +276,11 @@ static int block_online_movable(struct cdm_block *block)
 		rc = attr->store(dev, attr, how, strlen(how));
 	while (rc == -ERESTARTNOINTR) {
 		recalc_sigpending();
-		if (fatal_signal_pending(current))
-			break;
 		msleep(5);
 		rc = attr->store(dev, attr, how, strlen(how));
 	}
 	put_device(dev);
-	return rc < 0 ? (rc == -ERESTARTNOINTR ? -EINTR : rc) : 0;
+	return rc < 0 ? rc : 0;
 }
 
 /**
