@@ -288,11 +288,11 @@ static int block_online_movable(struct cdm_block *block)
  * @block: its chunks are set up, all exposed
  *
  * Of a reserved block no page gets to the allocator, unless another driver has
- * the hook for that: then all of them do, and the caller takes them back. A shared
- * block of a region with bad pages needs the hook.
+ * the hook for that: then all of them do, and the caller takes them back. A block
+ * with bad pages needs the hook.
  *
  * Context: may sleep; the caller holds cdm_region.grow.
- * Return: 0 or what the kernel said.
+ * Return: 0, -EHWPOISON for such a block without the hook, or what the kernel said.
  */
 int cdm_hotplug_add(struct cdm_block *block)
 {
@@ -302,10 +302,12 @@ int cdm_hotplug_add(struct cdm_block *block)
 
 	mutex_lock(&online_lock);
 	hooked = !set_online_page_callback(online_page);
-	if (!hooked && !xa_empty(&block->region->retired) &&
-	    block->isolation == CDM_ISOLATION_SHARED) {
+	if (!hooked &&
+	    cdm_retired_in(block->region, block->start_pfn, block->nr_pages)) {
 		mutex_unlock(&online_lock);
-		return -EBUSY;
+		pr_notice_ratelimited("cdm: memory at %#llx of %s stays offline: it has bad pages, and another driver sees to pages that go online\n",
+				      start, dev_name(&block->region->dev));
+		return -EHWPOISON;
 	}
 	WRITE_ONCE(onlining, block);
 	rc = add_memory_driver_managed(block->region->nid, start, size,
