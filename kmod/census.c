@@ -131,21 +131,31 @@ static void chunk_poison_learn(struct cdm_block *block, unsigned long i)
 			poison_learn(block, pfn);
 }
 
+static void __chunk_look(struct cdm_block *block, unsigned long i,
+			 struct cdm_census *census)
+{
+	lockdep_assert_held(&block->region->chunks);
+
+	if (!block->chunks || block->presence == CDM_PRESENCE_OFFLINE)
+		return;
+	if (block->chunks[i] == CDM_CHUNK_EXPOSED)
+		chunk_census(block, i, census);
+	else
+		chunk_poison_learn(block, i);
+}
+
+/* A chunk at a time: who exposes or withholds another one does not wait for all. */
 static void block_census(struct cdm_block *block, struct cdm_census *census)
 {
 	unsigned long i;
 
 	memset(census, 0, sizeof(*census));
-	mutex_lock(&block->region->chunks);
-	if (block->chunks && block->presence != CDM_PRESENCE_OFFLINE)
-		for (i = 0; i < cdm_nr_chunks(block); i++) {
-			if (block->chunks[i] == CDM_CHUNK_EXPOSED)
-				chunk_census(block, i, census);
-			else
-				chunk_poison_learn(block, i);
-			cond_resched();
-		}
-	mutex_unlock(&block->region->chunks);
+	for (i = 0; i < cdm_nr_chunks(block); i++) {
+		mutex_lock(&block->region->chunks);
+		__chunk_look(block, i, census);
+		mutex_unlock(&block->region->chunks);
+		cond_resched();
+	}
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <linux/nospec.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -325,6 +326,8 @@ static int call_blocks(struct cdm_region *region, struct file *file,
 
 	nr = min(blocks->nr_blocks, region->nr_blocks - blocks->first);
 	for (i = 0; i < nr; i++) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cdm_block_info(&region->blocks[blocks->first + i], &info);
 		if (!physical)
 			info.start = 0;

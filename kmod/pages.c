@@ -7,6 +7,7 @@
  * to page tables and the like), or retired (its bit is set for ever).
  */
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 
 #include "cdm.h"
 #include "logic/bits.h"
@@ -279,7 +280,8 @@ unsigned long __cdm_block_retired(struct cdm_block *block)
  * @usage: out
  *
  * Each block is read under its lock; the sum is exact when nothing changes. The
- * pages of system blocks are looked at one by one.
+ * pages of system blocks are looked at one by one; who is killed meanwhile gets the
+ * sum of some.
  *
  * Context: may sleep; takes cdm_region.chunks; the blocks are not being removed.
  */
@@ -291,7 +293,7 @@ void cdm_usage_read(struct cdm_region *region, enum cdm_isolation level,
 	unsigned int i;
 
 	memset(usage, 0, sizeof(*usage));
-	for (i = 0; i < region->nr_blocks; i++) {
+	for (i = 0; i < region->nr_blocks && !fatal_signal_pending(current); i++) {
 		struct cdm_block *block = &region->blocks[i];
 		unsigned long flags;
 
