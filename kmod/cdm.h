@@ -322,7 +322,8 @@ struct cdm_region {
  * @retired: bad pages
  * @free: pages that can be handed out at once, without a new block
  * @idle: pages of blocks that are online and have no struct pages
- * @available: @free, and what online blocks without a memory map will give
+ * @available: @free, and what online blocks without a memory map will give; the one
+ *	that a change of level is at gives nothing
  * @exposed: pages of system blocks that the kernel's allocator has
  * @foreign: pages of reserved blocks in use that cdm did not place there
  * @pinned: pages of system blocks in use that something holds

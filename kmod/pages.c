@@ -309,7 +309,8 @@ void cdm_usage_read(struct cdm_region *region, enum cdm_isolation level,
 			usage->draining += block->nr_used;
 		else if (block->online && block->role == CDM_ROLE_IDLE)
 			usage->idle += block->nr_pages;
-		if (block->online && block->role == CDM_ROLE_IDLE)
+		if (block->online && block->role == CDM_ROLE_IDLE &&
+		    block != READ_ONCE(region->changing))
 			idle += block->nr_pages - __cdm_block_retired(block) -
 				(region->memmap_on_block ? memmap : 0);
 		if (block->used_bits && !(block->pgmap.flags & PGMAP_ALTMAP_VALID))
