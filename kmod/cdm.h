@@ -240,8 +240,8 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  * @told_stuck: jiffies when user space was last told that nothing moves
  * @held_from: pfn at which the next pass begins to wait for pages that are held; a
  *	hint, written by the workers of a pass
- * @users: those who have or had pages, by their number (owner.c)
- * @users_lock: serializes additions to @users, and looks at all pages for them
+ * @users: those who have pages, and some who had, by their number (owner.c)
+ * @users_lock: serializes who comes to @users, and looks at all pages for them
  * @max_pages: that each of them may have; LONG_MAX for no limit
  * @recounted: jiffies when all pages of system blocks were last looked at for that
  * @retired: bad pages by pfn, with when and how they became known (poison.c); kept
@@ -358,6 +358,7 @@ struct cdm_user;
 #define CDM_OWNER_LAST		U16_MAX
 
 int cdm_user_get(struct cdm_region *region, struct cdm_user **user);
+void cdm_user_put(struct cdm_user *user);
 void cdm_users_free(struct cdm_region *region);
 void cdm_user_recount(struct cdm_region *region, struct cdm_user *user,
 		      unsigned long nr);

@@ -241,6 +241,7 @@ static int call_migrate(struct cdm_region *region, struct file *file,
 			rc = cdm_user_get(region, &move.user);
 		if (!rc)
 			rc = cdm_move_range(&move);
+		cdm_user_put(move.user);
 		up_read(&region->life);
 	}
 	/* Perhaps the last reference: what that takes, the region does not wait for. */

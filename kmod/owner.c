@@ -20,11 +20,13 @@
  * struct cdm_user - somebody who has pages of a region
  * @uid: who
  * @id: his number in cdm_region.users, from CDM_OWNER_FIRST
+ * @nr_calls: calls of his that are under way
  * @nr_pages: his pages, and those that are being taken for him
  */
 struct cdm_user {
 	kuid_t uid;
 	u32 id;
+	atomic_t nr_calls;
 	atomic_long_t nr_pages;
 };
 
@@ -39,24 +41,33 @@ static kuid_t caller_uid(void)
 	return uid;
 }
 
-static struct cdm_user *user_find(struct cdm_region *region, kuid_t uid)
+/* His entry, or one of somebody who has nothing any more: that is his from now on. */
+static struct cdm_user *user_entry(struct cdm_region *region, kuid_t uid)
 {
-	struct cdm_user *user;
+	struct cdm_user *user, *unused = NULL;
 	unsigned long id;
 
-	xa_for_each(&region->users, id, user)
+	lockdep_assert_held(&region->users_lock);
+
+	xa_for_each(&region->users, id, user) {
 		if (uid_eq(user->uid, uid))
 			return user;
-	return NULL;
+		if (!atomic_read_acquire(&user->nr_calls) &&
+		    !atomic_long_read(&user->nr_pages))
+			unused = user;
+	}
+	if (unused)
+		unused->uid = uid;
+	return unused;
 }
 
 /**
  * cdm_user_get() - the caller, as somebody who has pages
  * @region: the region
- * @user: out: lives as long as the region; NULL for who has CAP_SYS_RESOURCE
+ * @user: out: him until cdm_user_put(); NULL for who has CAP_SYS_RESOURCE
  *
  * Context: may sleep.
- * Return: 0, -ENOMEM, or -EUSERS if too many others are known.
+ * Return: 0, -ENOMEM, or -EUSERS if too many others have pages.
  */
 int cdm_user_get(struct cdm_region *region, struct cdm_user **user)
 {
@@ -68,7 +79,7 @@ int cdm_user_get(struct cdm_region *region, struct cdm_user **user)
 	if (ns_capable_noaudit(&init_user_ns, CAP_SYS_RESOURCE))
 		return 0;
 	mutex_lock(&region->users_lock);
-	found = user_find(region, uid);
+	found = user_entry(region, uid);
 	if (!found) {
 		found = kzalloc(sizeof(*found), GFP_KERNEL);
 		rc = found ? 0 : -ENOMEM;
@@ -81,11 +92,26 @@ int cdm_user_get(struct cdm_region *region, struct cdm_user **user)
 		if (rc)
 			kfree(found);
 	}
+	if (!rc) {
+		atomic_inc(&found->nr_calls);
+		*user = found;
+	}
 	mutex_unlock(&region->users_lock);
-	if (rc)
-		return rc == -EBUSY ? -EUSERS : rc;
-	*user = found;
-	return 0;
+	return rc == -EBUSY ? -EUSERS : rc;
+}
+
+/**
+ * cdm_user_put() - the call for which cdm_user_get() was is over
+ * @user: the user, or NULL
+ *
+ * Without pages his entry may be somebody else's from now on.
+ *
+ * Context: any.
+ */
+void cdm_user_put(struct cdm_user *user)
+{
+	if (user)
+		atomic_dec_return_release(&user->nr_calls);
 }
 
 /**
