@@ -409,6 +409,7 @@ int cdm_region_offline(struct cdm_region *region, struct file *file,
 		       u64 timeout_ms, bool keep, struct cdm_offline *result);
 void cdm_region_resume(struct cdm_region *region, struct file *file);
 void cdm_region_evacuate(struct cdm_region *region);
+void cdm_region_roll_back(struct cdm_region *region);
 
 /* offliner.c */
 void cdm_region_nudge(struct work_struct *work);

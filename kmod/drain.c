@@ -564,6 +564,33 @@ static void drain_give_up(struct cdm_region *region)
 	cdm_region_event(region, CDM_EVENT_RESUME, NULL);
 }
 
+/**
+ * cdm_region_roll_back() - hold a region that could not get all of its memory
+ * @region: the region, active; others may have pages of what it got
+ *
+ * If they can not be brought back in time it stays in use, with what it got.
+ *
+ * Context: may sleep for ten seconds; the caller holds cdm_region.admin.
+ */
+void cdm_region_roll_back(struct cdm_region *region)
+{
+	const struct cdm_limits limits = {
+		.has_deadline = true,
+		.deadline = jiffies + msecs_to_jiffies(CDM_ROLL_BACK_MS),
+	};
+	struct cdm_drained drained = {};
+
+	lockdep_assert_held(&region->admin);
+
+	drain_begin(region, NULL);
+	if (!cdm_drain_until(region, &limits, &drained)) {
+		cdm_region_hold(region);
+		cdm_region_set_state(region, CDM_HELD);
+	} else if (!READ_ONCE(region->leaving)) {
+		drain_give_up(region);
+	}
+}
+
 static int offline_locked(struct cdm_region *region, struct file *file,
 			  u64 timeout_ms, bool keep, struct cdm_offline *result)
 {

@@ -12,6 +12,9 @@ struct cdm_batch;
 /* The longest that is slept between two passes. */
 #define CDM_DRAIN_PAUSE_MS	100U
 
+/* For putting back what was before a call that failed. */
+#define CDM_ROLL_BACK_MS	10000
+
 /**
  * struct cdm_limits - what a drain is for, and what ends it before it is done
  * @only: one block to drain, which is closed; NULL for all of the region

@@ -11,9 +11,6 @@
 #include "cdm.h"
 #include "drain.h"
 
-/* For bringing the old levels back. */
-#define RESTORE_MS	10000
-
 /**
  * cdm_region_level_name() - the word for the level of a region
  * @region: the region
@@ -259,7 +256,7 @@ static void change_restore(struct cdm_region *region)
 	struct cdm_change change = {
 		.region = region,
 		.limits.has_deadline = true,
-		.limits.deadline = jiffies + msecs_to_jiffies(RESTORE_MS),
+		.limits.deadline = jiffies + msecs_to_jiffies(CDM_ROLL_BACK_MS),
 	};
 	unsigned int i;
 	int rc;

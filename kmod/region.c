@@ -347,11 +347,8 @@ static int __region_online(struct cdm_region *region,
 	if (isolation != CDM_ISOLATION_SHARED)
 		return 0;
 	rc = cdm_blocks_populate(region);
-	if (rc) {
-		cdm_region_evacuate(region);
-		cdm_region_hold(region);
-		cdm_region_set_state(region, CDM_HELD);
-	}
+	if (rc)
+		cdm_region_roll_back(region);
 	return rc;
 }
 

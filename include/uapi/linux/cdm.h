@@ -87,8 +87,10 @@ enum cdm_role {
  *
  * Needs CAP_SYS_ADMIN. Blocks get their struct pages when they are first
  * needed, so this takes no time and no memory; blocks of CDM_ISOLATION_SHARED get
- * them at once. EALREADY: all of the region has that level, and length, already.
- * EBUSY: it has another, or several, or it is being drained.
+ * them at once. If one of those can not, the region is held again; if pages that
+ * others took meanwhile can not be brought back within ten seconds, it stays in use
+ * with the blocks that could. EALREADY: all of the region has that level, and
+ * length, already. EBUSY: it has another, or several, or it is being drained.
  *
  * For CDM_ISOLATION_RESERVED and CDM_ISOLATION_SHARED, which are memory of the
  * kernel's node: EXDEV: the node can not be both, in everybody's reach and out
