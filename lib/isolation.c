@@ -111,13 +111,6 @@ static int change_call(struct cdm_job *job, int fd, uint64_t timeout_ms, void *d
 				      &job->drain);
 }
 
-static int refuse(struct change *change, bool memmap_on_block, int rc)
-{
-	const struct cdm_wanted wanted = { change->isolation, change->length, memmap_on_block };
-
-	return cdm_level_fail(change->region, &wanted, rc);
-}
-
 static int busy_fail(struct change *change)
 {
 	cdm_region_refresh(change->region);
@@ -145,6 +138,9 @@ static void read_users(struct change *change)
 /* The change ends with the file, or with this call; then it is as it was. */
 static int change_fail(struct change *change, int fd, int rc)
 {
+	const struct cdm_wanted wanted = {
+		change->isolation, change->length, change->region->memmap_on_block,
+	};
 	struct cdm_job *job = change->job;
 	bool stuck = rc == -ETIMEDOUT || rc == -ECANCELED;
 	char outcome[128];
@@ -157,7 +153,7 @@ static int change_fail(struct change *change, int fd, int rc)
 		return cdm_stuck_fail(job, rc, outcome);
 	if (rc == -EBUSY)
 		return busy_fail(change);
-	return refuse(change, change->region->memmap_on_block, rc);
+	return cdm_level_fail(change->region, &wanted, rc);
 }
 
 static int change_online(struct change *change)
@@ -182,18 +178,22 @@ static int change_online(struct change *change)
 static int change_held(struct change *change)
 {
 	struct cdm_job *job = change->job;
+	const struct cdm_wanted wanted = {
+		change->isolation, change->length, job->memmap_on_block,
+	};
 	int rc, fd = cdm_region_open(change->region);
 
 	if (fd < 0)
 		return fd;
-	rc = cdm_uapi_online(change->ctx, fd, change->isolation, job->memmap_on_block,
-			     change->length, &job->drain.length);
+	rc = cdm_level_set(job, fd, &wanted, &job->drain.length);
 	close(fd);
 	if (!rc || rc == -EALREADY)
 		return rc;
+	if (rc == -ECANCELED || rc == -ETIMEDOUT)
+		return cdm_job_fail_stop(job, rc, "set level of", change->region->name);
 	if (rc == -EBUSY)
 		return busy_fail(change);
-	return refuse(change, job->memmap_on_block, rc);
+	return cdm_level_fail(change->region, &wanted, rc);
 }
 
 static int change_run(struct change *change)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Why a region does not get a level, in words. */
+/* A region that is held gets a level; or why it does not, in words. */
 #include <string.h>
 
-#include "private.h"
+#include "job.h"
 
 /* Levels that one node of the kernel cannot hold together. */
 static bool levels_clash(struct cdm_region *other, int isolation)
@@ -88,4 +88,17 @@ int cdm_level_fail(struct cdm_region *region, const struct cdm_wanted *wanted, i
 	default:
 		return cdm_fail(ctx, -rc, "%s", strerror(-rc));
 	}
+}
+
+int cdm_level_set(struct cdm_job *job, int fd, const struct cdm_wanted *wanted, uint64_t *length)
+{
+	int rc;
+
+	do {
+		rc = cdm_job_tick(job);
+		if (!rc)
+			rc = cdm_uapi_online(job->ctx, fd, wanted->isolation,
+					     wanted->memmap_on_block, wanted->length, length);
+	} while (rc == -EINTR);
+	return rc;
 }

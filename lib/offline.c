@@ -125,9 +125,11 @@ static void service_restore(struct offline *offline)
 			cdm_region_set_max_bytes(region, offline->service.max_bytes);
 		fd = cdm_region_open(region);
 		if (fd >= 0) {
-			cdm_uapi_online(offline->ctx, fd, offline->service.isolation,
-					offline->service.memmap_on_block,
-					offline->service.length, &length);
+			/* a signal that ends the job does not end this */
+			while (cdm_uapi_online(offline->ctx, fd, offline->service.isolation,
+					       offline->service.memmap_on_block,
+					       offline->service.length, &length) == -EINTR)
+				;
 			close(fd);
 		}
 	}

@@ -220,26 +220,23 @@ static int need_claim(struct online *online)
 
 /* --- level --- */
 
-static int level_fail(struct online *online, int rc)
+static int level_fail(struct online *online, const struct cdm_wanted *wanted, int rc)
 {
 	struct cdm_region *region = online->job->region;
-	const struct cdm_wanted wanted = {
-		online->isolation, online->job->length, online->job->memmap_on_block,
-	};
 
 	if (rc != -EBUSY) {
-		cdm_level_fail(region, &wanted, rc);
+		cdm_level_fail(region, wanted, rc);
 		return cdm_fail_prefix(online->ctx, rc, "%s: ", region->name);
 	}
 	cdm_region_refresh(region);
 	if (region->state == CDM_STATE_DRAINING)
 		return cdm_fail(online->ctx, EBUSY, "%s is being drained", region->name);
-	if (region->isolation != wanted.isolation)
+	if (region->isolation != wanted->isolation)
 		return cdm_fail(online->ctx, EBUSY, "%s is online at level %s with %s; 'cdmctl "
 				"set-isolation %s %s' changes that", region->name,
 				cdm_isolation_get_name(region->isolation),
 				cdm_size_text(region->online_size).text, region->name,
-				cdm_isolation_get_name(wanted.isolation));
+				cdm_isolation_get_name(wanted->isolation));
 	return cdm_fail(online->ctx, EBUSY, "%s is online with %s; 'cdmctl offline %s' first",
 			region->name, cdm_size_text(region->online_size).text, region->name);
 }
@@ -247,18 +244,21 @@ static int level_fail(struct online *online, int rc)
 static int level_set(struct online *online)
 {
 	struct cdm_job *job = online->job;
+	const struct cdm_wanted wanted = {
+		online->isolation, job->length, job->memmap_on_block,
+	};
 	int rc, fd = cdm_region_open(job->region);
 	uint64_t length;
 
 	if (fd < 0)
 		return fd;
-	rc = cdm_uapi_online(online->ctx, fd, online->isolation, job->memmap_on_block,
-			     job->length, &length);
+	rc = cdm_level_set(job, fd, &wanted, &length);
 	close(fd);
 	if (rc == -EALREADY)
 		return 0;
 	if (rc < 0)
-		return level_fail(online, rc);
+		return rc == -ECANCELED || rc == -ETIMEDOUT ? rc :
+		       level_fail(online, &wanted, rc);
 	online->changed = true;
 	return 0;
 }

@@ -178,12 +178,19 @@ int cdm_region_open(struct cdm_region *region);
 struct cdm_region *cdm_region_find_dax(struct cdm_ctx *ctx, const char *dax_name);
 
 /* --- level.c --- */
+
+struct cdm_job;
 /* What the kernel was asked for. */
 struct cdm_wanted {
 	int isolation;
 	uint64_t length;		/* 0: all */
 	bool memmap_on_block;
 };
+/*
+ * CDM_ONLINE, once more after a signal as long as the job is to go on; -errno without a
+ * message. *length: what is online then.
+ */
+int cdm_level_set(struct cdm_job *job, int fd, const struct cdm_wanted *wanted, uint64_t *length);
 /* The message for why the region did not get it; returns rc. */
 int cdm_level_fail(struct cdm_region *region, const struct cdm_wanted *wanted, int rc);
 

@@ -14,6 +14,7 @@ static struct script {
 	uint64_t pinned;
 	uint64_t no_memory;
 	int online_rc;
+	unsigned int interrupts;	/* calls of CDM_ONLINE that a signal ends */
 	unsigned int offlines;
 	unsigned int cancels;
 	unsigned int onlines;
@@ -57,6 +58,12 @@ static int script_ioctl(int fd, unsigned long request, void *data)
 		return -EPERM;
 	assert_int_equal(request, CDM_ONLINE);
 	script.onlines++;
+	if (script.interrupts) {
+		script.interrupts--;
+		if (script.cancel_job)
+			cdm_job_cancel(script.cancel_job);
+		return -EINTR;
+	}
 	script.length = ((struct cdm_online *)data)->length;
 	return script.online_rc;
 }
@@ -224,6 +231,29 @@ static void test_online_held_region(void **state)
 	assert_string_equal(cdm_region_get_name(cdm_job_get_region(f->job)), "cdm0");
 }
 
+/* A signal ends the call, and not the job, unless that is what it was for. */
+static void test_online_is_interrupted(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_region(&f->fake, 0, "dax0.0", "held", "none", 1 << 30, 0);
+	script.interrupts = 2;
+	assert_int_equal(cdm_job_online(f->job, "cdm0", CDM_ISOLATION_PRIVATE), 0);
+	assert_int_equal(script.onlines, 3);
+	script.interrupts = 2;
+	assert_int_equal(cdm_job_set_isolation(f->job, cdm_region_find(f->fake.ctx, "cdm0"),
+					       CDM_ISOLATION_PRIVATE), 0);
+	assert_int_equal(script.onlines, 6);
+	script.cancel_job = f->job;
+	script.interrupts = 2;
+	assert_int_equal(cdm_job_online(f->job, "cdm0", CDM_ISOLATION_PRIVATE), -ECANCELED);
+	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "online cdm0: cancelled after"));
+	assert_int_equal(cdm_job_set_isolation(f->job, cdm_region_find(f->fake.ctx, "cdm0"),
+					       CDM_ISOLATION_PRIVATE), -ECANCELED);
+	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "cancelled after"));
+	assert_int_equal(script.onlines, 8);
+}
+
 static void test_online_already(void **state)
 {
 	struct fixture *f = *state;
@@ -325,6 +355,7 @@ int main(void)
 		test(test_errors_of_the_kernel),
 		test(test_not_ours),
 		test(test_online_held_region),
+		test(test_online_is_interrupted),
 		test(test_online_already),
 		test(test_online_errors),
 		test(test_online_without_a_driver),
