@@ -247,6 +247,13 @@ static int offline_find(struct offline *offline, struct cdm_region **region)
 	return offline_check(offline, expander, *region);
 }
 
+static bool would_change(struct offline *offline, struct cdm_region *region)
+{
+	struct cdm_job *job = offline->job;
+
+	return job->release[0] || job->destroy_region || region->state != CDM_STATE_HELD;
+}
+
 static int offline_run(struct offline *offline)
 {
 	struct cdm_job *job = offline->job;
@@ -256,8 +263,10 @@ static int offline_run(struct offline *offline)
 
 	if (!rc && region)
 		rc = drain_plan(offline, region);
-	if (rc < 0 || job->dry_run)
+	if (rc)
 		return rc;
+	if (job->dry_run)
+		return would_change(offline, region) ? 0 : CDM_ALREADY;
 	if (region && region->state != CDM_STATE_HELD) {
 		rc = drain_region(offline, region);
 		drained = true;

@@ -241,12 +241,37 @@ static int level_fail(struct online *online, const struct cdm_wanted *wanted, in
 			region->name, cdm_size_text(region->online_size).text, region->name);
 }
 
+static struct cdm_wanted wanted_of(const struct online *online)
+{
+	const struct cdm_job *job = online->job;
+
+	return (struct cdm_wanted) { online->isolation, job->length, job->memmap_on_block };
+}
+
+/* What CDM_ONLINE would say of a region that is there, as far as can be seen. */
+static int level_plan(struct online *online)
+{
+	const struct cdm_wanted wanted = wanted_of(online);
+	struct cdm_region *region = online->job->region;
+	uint64_t length = wanted.length ? wanted.length : region->size;
+
+	if (wanted.length > region->size || (region->block_size &&
+					     wanted.length % region->block_size))
+		return level_fail(online, &wanted, -EINVAL);
+	online->changed = region->state == CDM_STATE_HELD ||
+			  (online->job->max_bytes && online->job->max_bytes != region->max_bytes);
+	if (region->state == CDM_STATE_HELD)
+		return 0;
+	if (region->state != CDM_STATE_ONLINE || region->isolation != wanted.isolation ||
+	    region->online_size != length || region->memmap_on_block != wanted.memmap_on_block)
+		return level_fail(online, &wanted, -EBUSY);
+	return 0;
+}
+
 static int level_set(struct online *online)
 {
 	struct cdm_job *job = online->job;
-	const struct cdm_wanted wanted = {
-		online->isolation, job->length, job->memmap_on_block,
-	};
+	const struct cdm_wanted wanted = wanted_of(online);
 	int rc, fd = cdm_region_open(job->region);
 	uint64_t length;
 
@@ -284,8 +309,10 @@ static int need_level(struct online *online)
 	if (online->isolation == CDM_ISOLATION_NONE)
 		return 0;
 	rc = cdm_job_step(job, "online", job->region ? job->region->name : online->name);
-	if (rc || job->dry_run)
+	if (rc)
 		return rc;
+	if (job->dry_run)
+		return job->region ? level_plan(online) : 0;
 	/* What is bad from before is retired while nobody has it. */
 	if (cdm_region_sync_poison(job->region) < 0)
 		memcpy(unknown, online->ctx->error, sizeof(unknown));
@@ -407,7 +434,7 @@ int cdm_job_online(struct cdm_job *job, const char *target, int isolation)
 	cdm_kmem_free(&online.kmem);
 	if (online.changed)
 		cdm_refresh(job->ctx);
-	if (!rc && !online.changed && !job->dry_run)
+	if (!rc && !online.changed && job->region)
 		rc = CDM_ALREADY;
 	return cdm_job_end(job, rc);
 }

@@ -332,6 +332,37 @@ static void test_online_dry_run(void **state)
 	assert_int_equal(script.onlines, 0);
 }
 
+/* A dry run says of what is so already, and of what cannot be, that it is. */
+static void test_dry_run_looks_at_the_region(void **state)
+{
+	struct fixture *f = *state;
+	struct cdm_job *job = f->job;
+
+	cdm_job_set_dry_run(job, true);
+	assert_int_equal(cdm_job_offline(job, "cdm0"), 0);
+	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_PRIVATE), CDM_ALREADY);
+	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_NONE), CDM_ALREADY);
+	cdm_job_set_max_bytes(job, 1 << 20);
+	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_PRIVATE), 0);
+	cdm_job_set_max_bytes(job, 0);
+	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_SHARED), -EBUSY);
+	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "'cdmctl set-isolation cdm0 shared'"));
+	cdm_job_set_length(job, 512 << 20);
+	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_PRIVATE), -EBUSY);
+	cdm_job_set_length(job, 1 << 20);
+	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_PRIVATE), -EINVAL);
+
+	fake_region(&f->fake, 0, "dax0.0", "held", "none", 1 << 30, 0);
+	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_PRIVATE), -EINVAL);
+	cdm_job_set_length(job, 512 << 20);
+	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_PRIVATE), 0);
+	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_NONE), CDM_ALREADY);
+	assert_int_equal(cdm_job_offline(job, "cdm0"), CDM_ALREADY);
+	assert_int_equal(cdm_job_set_release(job, "kmem"), 0);
+	assert_int_equal(cdm_job_offline(job, "cdm0"), 0);
+	assert_int_equal(script.onlines + script.offlines, 0);
+}
+
 static void test_foreign_driver_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -361,6 +392,7 @@ int main(void)
 		test(test_online_without_a_driver),
 		test(test_online_puts_the_limit_back),
 		test(test_online_dry_run),
+		test(test_dry_run_looks_at_the_region),
 		test(test_foreign_driver_is_left_alone),
 	};
 
