@@ -334,15 +334,20 @@ static int need_level(struct online *online)
 
 /* --- all of it --- */
 
-/* Last done, first undone. The message of what failed is kept. */
+/*
+ * Last done, first undone; if somebody else has the dax device by now, he keeps it. The
+ * message of what failed is kept.
+ */
 static void online_undo(struct online *online)
 {
-	char error[sizeof(online->ctx->error)];
+	char error[sizeof(online->ctx->error)], driver[CDM_NAME_MAX];
 
 	memcpy(error, online->ctx->error, sizeof(error));
 	cdm_job_set_region(online->job, NULL);
 	if (online->taken_from[0]) {
-		cdm_dax_unbind(online->ctx, online->dax);
+		if (!cdm_dax_read_driver(online->ctx, online->dax, driver) &&
+		    !strcmp(driver, "cdm"))
+			cdm_dax_unbind(online->ctx, online->dax);
 		if (cdm_dax_bind(online->ctx, online->dax, online->taken_from) >= 0)
 			cdm_kmem_restore(online->ctx, &online->kmem);
 	}

@@ -68,6 +68,8 @@ static int script_ioctl(int fd, unsigned long request, void *data)
 	return script.online_rc;
 }
 
+static struct fake *fake_now;
+
 struct fixture {
 	struct fake fake;
 	struct cdm_job *job;
@@ -363,6 +365,39 @@ static void test_dry_run_looks_at_the_region(void **state)
 	assert_int_equal(script.onlines + script.offlines, 0);
 }
 
+/* Somebody binds famfs between two tries of ours. */
+static int famfs_comes(void *data, const struct cdm_progress *progress)
+{
+	unsigned int *claims = data;
+
+	if (!strcmp(progress->step, "claim") && (*claims)++)
+		fake_link(fake_now, "/sys/devices/platform/hmem.0/dax1.0/driver",
+			  "../../../bus/dax/drivers/famfs");
+	return 0;
+}
+
+/* What a failed run undoes is its own. */
+static void test_undo_leaves_others_alone(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int claims = 0;
+	char text[64];
+
+	fake_now = &f->fake;
+	fake_dax(&f->fake, "dax1.0", 1 << 30, "device_dax", NULL);
+	fake_write(&f->fake, "/sys/bus/dax/drivers/device_dax/unbind", "%s", "");
+	fake_write(&f->fake, "/sys/bus/dax/drivers/famfs/unbind", "%s", "");
+	cdm_job_set_progress(f->job, famfs_comes, &claims, 1);
+	assert_int_equal(cdm_job_online(f->job, "dax1.0", CDM_ISOLATION_PRIVATE), -EBUSY);
+	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "dax1.0 is held by driver famfs"));
+	assert_true(cdm_read_file(f->fake.ctx, text, sizeof(text),
+				  "/sys/bus/dax/drivers/device_dax/unbind") >= 0);
+	assert_string_equal(text, "dax1.0");
+	assert_true(cdm_read_file(f->fake.ctx, text, sizeof(text),
+				  "/sys/bus/dax/drivers/famfs/unbind") >= 0);
+	assert_string_equal(text, "");
+}
+
 static void test_foreign_driver_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -393,6 +428,7 @@ int main(void)
 		test(test_online_puts_the_limit_back),
 		test(test_online_dry_run),
 		test(test_dry_run_looks_at_the_region),
+		test(test_undo_leaves_others_alone),
 		test(test_foreign_driver_is_left_alone),
 	};
 
