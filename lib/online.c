@@ -34,6 +34,7 @@ struct online {
 	char taken_from[CDM_NAME_MAX];		/* driver that had the dax device */
 	struct cdm_kmem kmem;
 	bool changed;
+	bool told;		/* the message says what was waited for */
 };
 
 /*
@@ -147,8 +148,10 @@ static int take_from(struct online *online, const char *driver)
 	cdm_kmem_free(&online->kmem);
 	if (!strcmp(driver, "kmem")) {
 		rc = cdm_job_step(online->job, "offline memory of kmem", online->dax);
-		if (!rc)
+		if (!rc) {
 			rc = cdm_kmem_offline(online->job, online->dax, &online->kmem);
+			online->told = rc < 0;
+		}
 	} else if (strcmp(driver, "device_dax")) {
 		return cdm_fail(online->ctx, EBUSY, "%s is held by driver %s, which cdm does not "
 				"take it from; unbind it first", online->dax, driver);
@@ -429,7 +432,8 @@ int cdm_job_online(struct cdm_job *job, const char *target, int isolation)
 		return cdm_job_end(job, cdm_fail(job->ctx, EINVAL, "online %s: %d is no level",
 						 target, isolation));
 	rc = online_run(&online);
-	if (rc == -ECANCELED || (rc == -ETIMEDOUT && cdm_job_stop(job) == rc))
+	if (!online.told &&
+	    (rc == -ECANCELED || (rc == -ETIMEDOUT && cdm_job_stop(job) == rc)))
 		cdm_job_fail_stop(job, rc, "online", target);
 	else if (rc < 0)
 		cdm_fail_prefix(job->ctx, rc, "online %s: ", target);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Taking memory blocks offline, all or none, on a fake tree. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/kmem.h"
 #include "test.h"
@@ -101,6 +104,43 @@ static void test_one_does_not_go(void **state)
 			       "pid 8 (big) has most on node 1: 12 KiB"));
 }
 
+static int stop_at_kmem(void *data, const struct cdm_progress *progress)
+{
+	unsigned int *ticks = data;
+
+	return !strcmp(progress->step, "offline memory of kmem") && (*ticks)++;
+}
+
+/* A block that does not go until it is given up: a pipe that is full. */
+static void test_online_is_given_up(void **state)
+{
+	static const char memory[] = "/sys/devices/system/memory/memory35/state";
+	struct fixture *f = *state;
+	unsigned int ticks = 0;
+	char path[256], full[4096];
+	int fd;
+
+	fake_write(&f->fake, "/proc/8/numa_maps",
+		   "7f01 default anon=2 N1=3 kernelpagesize_kB=4\n");
+	fake_write(&f->fake, "/proc/8/comm", "big\n");
+	fake_write(&f->fake, "/sys/module/cdm/version", "1\n");
+	fake_remove(&f->fake, memory);
+	snprintf(path, sizeof(path), "%s%s", f->fake.root, memory);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	fd = open(path, O_RDWR | O_NONBLOCK);
+	assert_true(fd >= 0);
+	memset(full, 'x', sizeof(full));
+	while (write(fd, full, sizeof(full)) > 0)
+		;
+	cdm_job_set_progress(f->job, stop_at_kmem, &ticks, 1);
+	assert_int_equal(cdm_job_online(f->job, "dax0.0", CDM_ISOLATION_PRIVATE), -ECANCELED);
+	close(fd);
+	assert_non_null(strstr(cdm_get_error(f->fake.ctx),
+			       "online dax0.0: take dax0.0 from kmem: memory block 3"));
+	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "does not go offline: cancelled"));
+	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "pid 8 (big) has most on node 1"));
+}
+
 static void test_cancelled(void **state)
 {
 	struct fixture *f = *state;
@@ -139,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(test_all_go),
 		test(test_one_does_not_go),
+		test(test_online_is_given_up),
 		test(test_cancelled),
 		test(test_several_ranges),
 	};
