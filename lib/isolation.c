@@ -181,8 +181,13 @@ static int change_held(struct change *change)
 	const struct cdm_wanted wanted = {
 		change->isolation, change->length, job->memmap_on_block,
 	};
-	int rc, fd = cdm_region_open(change->region);
+	int rc, fd;
 
+	if (job->dry_run) {
+		job->drain.length = change->length ? change->length : change->region->size;
+		return 0;
+	}
+	fd = cdm_region_open(change->region);
 	if (fd < 0)
 		return fd;
 	rc = cdm_level_set(job, fd, &wanted, &job->drain.length);
@@ -203,12 +208,8 @@ static int change_run(struct change *change)
 
 	if (rc < 0)
 		return rc;
-	if (change->region->state == CDM_STATE_HELD && !job->dry_run)
+	if (change->region->state == CDM_STATE_HELD)
 		return change_held(change);
-	if (change->region->state == CDM_STATE_HELD) {
-		job->drain.length = change->length ? change->length : change->region->size;
-		return 0;
-	}
 	if (!change->length && change->region->isolation == change->isolation &&
 	    change->region->state == CDM_STATE_ONLINE)
 		return -EALREADY;

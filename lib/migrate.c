@@ -566,45 +566,36 @@ static int run_verdict(struct run *run)
 }
 
 /*
- * The kernel only looks at the pages in a dry run, and not at what they would go to.
- * What offline asks of RAM is asked of it here.
+ * In a dry run the kernel only looks at the pages, and not at what they would go to: how
+ * much that has room for is asked here; of RAM what offline asks of it. -EBUSY: no
+ * destination is online.
  */
-static void plan_room(struct run *run)
+static int plan_room(const struct run *run, uint64_t *room)
 {
-	uint64_t room = 0, available, swap_free;
+	uint64_t available, swap_free;
 	struct cdm_region *region;
+	int rc = -EBUSY;
 
+	*room = 0;
 	for (unsigned int i = 0; i < run->nr_dests; i++) {
+		if (run->dests[i].where == CDM_WHERE_RAM) {
+			*room = cdm_meminfo_read(run->ctx, &available, &swap_free) < 0 ?
+				UINT64_MAX : available + swap_free;
+			return 0;
+		}
 		region = cdm_region_find_id(run->ctx, run->dests[i].where);
-		if (region && !run->dests[i].closed)
-			room += region->available;
+		if (region && region->state == CDM_STATE_ONLINE) {
+			*room += region->available;
+			rc = 0;
+		}
 	}
-	if (run->job->to[0] == CDM_WHERE_RAM) {
-		if (cdm_meminfo_read(run->ctx, &available, &swap_free) < 0)
-			return;
-		room = available + swap_free;
-	}
-	cdm_counts_cut(&run->job->counts, room);
-}
-
-/* Only a call that moves something learns from the kernel that it is not. */
-static bool any_dest_is_online(const struct run *run)
-{
-	struct cdm_region *region;
-
-	for (unsigned int i = 0; i < run->nr_dests; i++) {
-		if (run->dests[i].where == CDM_WHERE_RAM)
-			return true;
-		region = cdm_region_find_id(run->ctx, run->dests[i].where);
-		if (region && cdm_region_get_state(region) == CDM_STATE_ONLINE)
-			return true;
-	}
-	return false;
+	return rc;
 }
 
 int cdm_job_migrate(struct cdm_job *job)
 {
 	struct run run = { .job = job, .ctx = job->ctx };
+	uint64_t room = UINT64_MAX;
 	unsigned int nr;
 	int rc;
 
@@ -615,8 +606,8 @@ int cdm_job_migrate(struct cdm_job *job)
 		return cdm_job_end(job, rc);
 	}
 	rc = cdm_job_step(job, "migrate", "");
-	if (!rc && job->dry_run && !any_dest_is_online(&run))
-		rc = -EBUSY;
+	if (!rc && job->dry_run)
+		rc = plan_room(&run, &room);
 	for (unsigned int pass = 0; !rc && pass < CGROUP_PASSES; pass++) {
 		rc = move_pass_processes(&run, &nr);
 		if (!nr || !job->nr_cgroups)
@@ -624,7 +615,7 @@ int cdm_job_migrate(struct cdm_job *job)
 	}
 	rc = rc ? run_fail(&run, rc) : run_verdict(&run);
 	if (!rc && job->dry_run)
-		plan_room(&run);
+		cdm_counts_cut(&job->counts, room);
 	run_tear_down(&run);
 	return cdm_job_end(job, rc);
 }
