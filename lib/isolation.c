@@ -18,26 +18,31 @@ struct change {
 	int isolation;
 	uint64_t length;		/* 0: all that is online */
 	uint64_t before;		/* bytes that had the level */
+	uint64_t against;		/* bytes at the level that cannot be beside it */
 };
 
 /* --- plan --- */
 
-static int compare_used(const void *a, const void *b)
+static int compare_turn(const void *a, const void *b, void *against)
 {
 	const struct cdm_block *x = a, *y = b;
+	bool first = x->isolation == *(int *)against;
 
+	if (first != (y->isolation == *(int *)against))
+		return first ? -1 : 1;
 	return x->used < y->used ? -1 : x->used > y->used;
 }
 
 /*
- * What has to move, in the order in which the kernel goes: the emptiest block
- * first. Data needs room for one block at a time, since a block that has changed
- * takes what is in the next one.
+ * What has to move, in the order in which the kernel goes: what cannot be beside the new
+ * level, then the emptiest block first. Data needs room for one block at a time, since a
+ * block that has changed takes what is in the next one.
  */
 static int change_plan(struct change *change)
 {
 	struct cdm_drain *drain = &change->job->drain;
 	uint64_t want = change->length ? change->length : change->region->online_size;
+	int against = cdm_level_against(change->isolation);
 	struct cdm_block *blocks;
 	uint64_t largest = 0;
 	int nr, fd = cdm_region_open(change->region);
@@ -49,10 +54,13 @@ static int change_plan(struct change *change)
 	if (nr < 0)
 		return cdm_fail(change->ctx, -nr, "read its blocks: %s", strerror(-nr));
 	if (nr)
-		qsort(blocks, nr, sizeof(*blocks), compare_used);
-	for (int i = 0; i < nr; i++)
+		qsort_r(blocks, nr, sizeof(*blocks), compare_turn, &against);
+	for (int i = 0; i < nr; i++) {
 		if (blocks[i].online && blocks[i].isolation == change->isolation)
 			drain->length += blocks[i].length;
+		if (blocks[i].online && against && blocks[i].isolation == against)
+			change->against += blocks[i].length;
+	}
 	change->before = drain->length;
 	for (int i = 0; i < nr && drain->length < want; i++) {
 		if (!blocks[i].online || blocks[i].isolation == change->isolation)
@@ -135,12 +143,22 @@ static void read_users(struct change *change)
 		cdm_users_unref(users);
 }
 
+static struct cdm_wanted wanted_of(const struct change *change)
+{
+	const struct cdm_region *region = change->region;
+	bool held = region->state == CDM_STATE_HELD;
+
+	return (struct cdm_wanted) {
+		change->isolation, change->length,
+		held ? change->job->memmap_on_block : region->memmap_on_block,
+		held ? region->size : region->online_size,
+	};
+}
+
 /* The change ends with the file, or with this call; then it is as it was. */
 static int change_fail(struct change *change, int fd, int rc)
 {
-	const struct cdm_wanted wanted = {
-		change->isolation, change->length, change->region->memmap_on_block,
-	};
+	const struct cdm_wanted wanted = wanted_of(change);
 	struct cdm_job *job = change->job;
 	bool stuck = rc == -ETIMEDOUT || rc == -ECANCELED;
 	char outcome[128];
@@ -178,12 +196,13 @@ static int change_online(struct change *change)
 static int change_held(struct change *change)
 {
 	struct cdm_job *job = change->job;
-	const struct cdm_wanted wanted = {
-		change->isolation, change->length, job->memmap_on_block,
-	};
+	const struct cdm_wanted wanted = wanted_of(change);
 	int rc, fd;
 
 	if (job->dry_run) {
+		rc = cdm_level_plan(change->region, &wanted);
+		if (rc < 0)
+			return cdm_level_fail(change->region, &wanted, rc);
 		job->drain.length = change->length ? change->length : change->region->size;
 		return 0;
 	}
@@ -199,6 +218,24 @@ static int change_held(struct change *change)
 	if (rc == -EBUSY)
 		return busy_fail(change);
 	return cdm_level_fail(change->region, &wanted, rc);
+}
+
+/* What the kernel would say of what is planned, as far as can be seen. */
+static int plan_verdict(struct change *change)
+{
+	const struct cdm_wanted wanted = wanted_of(change);
+	int rc;
+
+	if (change->region->state != CDM_STATE_ONLINE)
+		return busy_fail(change);
+	rc = cdm_level_plan(change->region, &wanted);
+	/* what is against the new level goes as a whole */
+	if (!rc && change->against && change->length &&
+	    change->before + change->against > change->length)
+		rc = -EXDEV;
+	if (rc < 0)
+		return cdm_level_fail(change->region, &wanted, rc);
+	return change->job->drain.length == change->before ? -EALREADY : 0;
 }
 
 static int change_run(struct change *change)
@@ -217,7 +254,7 @@ static int change_run(struct change *change)
 	if (rc < 0)
 		return rc;
 	if (job->dry_run)
-		return job->drain.length == change->before ? -EALREADY : 0;
+		return plan_verdict(change);
 	if (!job->drain.fits && !job->force)
 		return no_room_fail(change);
 	return change_online(change);

@@ -4,13 +4,22 @@
 
 #include "job.h"
 
-/* Levels that one node of the kernel cannot hold together. */
-static bool levels_clash(struct cdm_region *other, int isolation)
+int cdm_level_against(int isolation)
 {
-	if (isolation == CDM_ISOLATION_RESERVED)
-		return cdm_region_get_level(other, CDM_ISOLATION_SHARED);
-	return isolation == CDM_ISOLATION_SHARED &&
-	       cdm_region_get_level(other, CDM_ISOLATION_RESERVED);
+	switch (isolation) {
+	case CDM_ISOLATION_RESERVED:
+		return CDM_ISOLATION_SHARED;
+	case CDM_ISOLATION_SHARED:
+		return CDM_ISOLATION_RESERVED;
+	default:
+		return CDM_ISOLATION_NONE;
+	}
+}
+
+static bool levels_clash(struct cdm_region *region, struct cdm_region *other, int isolation)
+{
+	return other->node == region->node &&
+	       cdm_region_get_level(other, cdm_level_against(isolation));
 }
 
 /* "cdm1", or what else has memory of that node in use; "" if nothing is found. */
@@ -22,7 +31,7 @@ static void clash_find(struct cdm_region *region, int isolation, char name[CDM_N
 
 	name[0] = '\0';
 	cdm_region_foreach(ctx, other)
-		if (other->node == region->node && levels_clash(other, isolation))
+		if (levels_clash(region, other, isolation))
 			cdm_copy(name, CDM_NAME_MAX, other->name);
 	cdm_expander_foreach(ctx, expander)
 		if (!name[0] && expander->node == region->node &&
@@ -43,11 +52,11 @@ static int clash_fail(struct cdm_region *region, int isolation)
 			region->node, have, name[0] ? " (" : "", name, name[0] ? ")" : "", level);
 }
 
-static int length_fail(struct cdm_region *region, uint64_t length)
+static int length_fail(struct cdm_region *region, const struct cdm_wanted *wanted)
 {
 	return cdm_fail(region->ctx, EINVAL, "%s must be a multiple of %s and at most %s",
-			cdm_size_text(length).text, cdm_size_text(region->block_size).text,
-			cdm_size_text(region->size).text);
+			cdm_size_text(wanted->length).text,
+			cdm_size_text(region->block_size).text, cdm_size_text(wanted->limit).text);
 }
 
 static int offer_fail(struct cdm_region *region, const struct cdm_wanted *wanted)
@@ -78,7 +87,7 @@ int cdm_level_fail(struct cdm_region *region, const struct cdm_wanted *wanted, i
 	case -ENOTTY:
 		return offer_fail(region, wanted);
 	case -EINVAL:
-		return length_fail(region, wanted->length);
+		return length_fail(region, wanted);
 	case -ENOMEM:
 		return cdm_fail(ctx, ENOMEM, "no memory for the struct pages of a block");
 	case -EPERM:
@@ -88,6 +97,21 @@ int cdm_level_fail(struct cdm_region *region, const struct cdm_wanted *wanted, i
 	default:
 		return cdm_fail(ctx, -rc, "%s", strerror(-rc));
 	}
+}
+
+int cdm_level_plan(struct cdm_region *region, const struct cdm_wanted *wanted)
+{
+	struct cdm_region *other;
+
+	if (wanted->isolation > CDM_ISOLATION_PRIVATE && wanted->memmap_on_block)
+		return -EOPNOTSUPP;
+	if (wanted->length > wanted->limit ||
+	    (region->block_size && wanted->length % region->block_size))
+		return -EINVAL;
+	cdm_region_foreach(region->ctx, other)
+		if (other->id != region->id && levels_clash(region, other, wanted->isolation))
+			return -EXDEV;
+	return 0;
 }
 
 int cdm_level_set(struct cdm_job *job, int fd, const struct cdm_wanted *wanted, uint64_t *length)

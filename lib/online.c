@@ -248,7 +248,9 @@ static struct cdm_wanted wanted_of(const struct online *online)
 {
 	const struct cdm_job *job = online->job;
 
-	return (struct cdm_wanted) { online->isolation, job->length, job->memmap_on_block };
+	return (struct cdm_wanted) {
+		online->isolation, job->length, job->memmap_on_block, job->region->size,
+	};
 }
 
 /* What CDM_ONLINE would say of a region that is there, as far as can be seen. */
@@ -257,10 +259,10 @@ static int level_plan(struct online *online)
 	const struct cdm_wanted wanted = wanted_of(online);
 	struct cdm_region *region = online->job->region;
 	uint64_t length = wanted.length ? wanted.length : region->size;
+	int rc = cdm_level_plan(region, &wanted);
 
-	if (wanted.length > region->size || (region->block_size &&
-					     wanted.length % region->block_size))
-		return level_fail(online, &wanted, -EINVAL);
+	if (rc < 0)
+		return level_fail(online, &wanted, rc);
 	online->changed = region->state == CDM_STATE_HELD ||
 			  (online->job->max_bytes && online->job->max_bytes != region->max_bytes);
 	if (region->state == CDM_STATE_HELD)

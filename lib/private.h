@@ -185,7 +185,12 @@ struct cdm_wanted {
 	int isolation;
 	uint64_t length;		/* 0: all */
 	bool memmap_on_block;
+	uint64_t limit;			/* the most that length may be */
 };
+/* The level that one node of the kernel cannot hold together with this one, or none. */
+int cdm_level_against(int isolation);
+/* For a dry run: what the kernel would say, as far as can be seen; without a message. */
+int cdm_level_plan(struct cdm_region *region, const struct cdm_wanted *wanted);
 /*
  * CDM_ONLINE, once more after a signal as long as the job is to go on; -errno without a
  * message. *length: what is online then.

@@ -219,6 +219,60 @@ static void test_part(void **state)
 			 CDM_ALREADY);
 }
 
+static int dry_run(struct fixture *f, int isolation, uint64_t length)
+{
+	int rc;
+
+	cdm_job_set_length(f->job, length);
+	cdm_job_set_dry_run(f->job, true);
+	rc = cdm_job_set_isolation(f->job, f->region, isolation);
+	assert_int_equal(model.slices + model.onlines, 0);
+	return rc;
+}
+
+/* What cannot be beside the new level goes first, however full it is. */
+static void test_plan_begins_with_what_is_against(void **state)
+{
+	struct fixture *f = *state;
+	const struct cdm_drain *drain = cdm_job_get_drain(f->job);
+
+	model.level[6] = CDM_ISOLATION_SHARED;
+	write_levels();
+	assert_int_equal(dry_run(f, CDM_ISOLATION_RESERVED, 2 * BLOCK), 0);
+	assert_int_equal(drain->needed, 600 * f->fake.ctx->page_size);
+	assert_int_equal(drain->length, 2 * BLOCK);
+	assert_int_equal(dry_run(f, CDM_ISOLATION_PRIVATE, 7 * BLOCK), CDM_ALREADY);
+	model.level[5] = CDM_ISOLATION_SHARED;
+	write_levels();
+	assert_int_equal(dry_run(f, CDM_ISOLATION_RESERVED, BLOCK), -EXDEV);
+	assert_true(says(f, "node 1 has memory in everybody's reach (cdm0)"));
+	assert_int_equal(dry_run(f, CDM_ISOLATION_RESERVED, 0), 0);
+}
+
+/* What the kernel will refuse is refused. */
+static void test_plan_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(dry_run(f, CDM_ISOLATION_SHARED, BLOCK / 2), -EINVAL);
+	assert_true(says(f, "64 MiB must be a multiple of 128 MiB and at most 1 GiB"));
+	fake_write(&f->fake, "/sys/bus/cdm/devices/cdm0/online_size", "%llu\n", 4 * BLOCK);
+	assert_int_equal(dry_run(f, CDM_ISOLATION_SHARED, 5 * BLOCK), -EINVAL);
+	assert_true(says(f, "at most 512 MiB"));
+	fake_region(&f->fake, 1, "dax1.0", "online", "reserved", BLOCK, 0);
+	fake_write(&f->fake, "/sys/bus/cdm/devices/cdm1/node", "1\n");
+	assert_int_equal(cdm_refresh(f->fake.ctx), 0);
+	f->region = cdm_region_find(f->fake.ctx, "cdm0");
+	assert_int_equal(dry_run(f, CDM_ISOLATION_SHARED, 0), -EXDEV);
+	assert_true(says(f, "memory at level reserved (cdm1)"));
+	fake_region(&f->fake, 0, "dax0.0", "held", "none", NR_BLOCKS * BLOCK, 0);
+	assert_int_equal(dry_run(f, CDM_ISOLATION_SHARED, 0), -EXDEV);
+	assert_int_equal(dry_run(f, CDM_ISOLATION_RESERVED, 0), 0);
+	assert_int_equal(dry_run(f, CDM_ISOLATION_RESERVED, 9 * BLOCK), -EINVAL);
+	fake_region(&f->fake, 0, "dax0.0", "draining", "private", NR_BLOCKS * BLOCK, 0);
+	assert_int_equal(dry_run(f, CDM_ISOLATION_RESERVED, 0), -EBUSY);
+}
+
 static void test_already(void **state)
 {
 	struct fixture *f = *state;
@@ -391,6 +445,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(test_in_place),
 		test(test_part),
+		test(test_plan_begins_with_what_is_against),
+		test(test_plan_is_refused),
 		test(test_already),
 		test(test_time_is_up),
 		test(test_not_brought_back),
