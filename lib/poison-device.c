@@ -13,8 +13,9 @@
 
 #include "poison.h"
 
-/* One for all, who come one by one: cdm_poison_store_lock(). */
-#define INSTANCE	"/sys/kernel/tracing/instances/cdm-poison"
+/* One for all, who come one by one: containers, too, that have no other folder in common. */
+#define INSTANCES	"/sys/kernel/tracing/instances"
+#define INSTANCE	INSTANCES "/cdm-poison"
 
 /* "... cxl_poison: memdev=mem0 ... dpa=0x8000000 dpa_length=0x40 ..." */
 static int add_line(struct cdm_ctx *ctx, const char *line, const char *memdev,
@@ -67,19 +68,24 @@ static int read_trace(struct cdm_ctx *ctx, const char *memdev, struct cdm_bad_li
 
 int cdm_poison_device_read(struct cdm_ctx *ctx, const char *memdev, struct cdm_bad_list *list)
 {
-	char path[PATH_MAX];
-	int rc;
+	char instances[PATH_MAX], path[PATH_MAX];
+	int rc, lock;
 
 	/* A device without such a list has no such attribute. */
 	if (!cdm_exists(ctx, "/sys/bus/cxl/devices/%s/trigger_poison_list", memdev))
 		return 0;
-	if (cdm_path(ctx, path, INSTANCE) < 0)
+	if (cdm_path(ctx, instances, INSTANCES) < 0 || cdm_path(ctx, path, INSTANCE) < 0)
 		return -ENAMETOOLONG;
+	lock = cdm_folder_lock(instances);
+	if (lock < 0)
+		return lock;
 	/* What there is was left behind by somebody who was killed: one with old events. */
 	rmdir(path);
 	if (mkdir(path, 0700) && errno != EEXIST)
-		return -errno;
-	rc = read_trace(ctx, memdev, list);
+		rc = -errno;
+	else
+		rc = read_trace(ctx, memdev, list);
 	rmdir(path);
+	close(lock);
 	return rc;
 }

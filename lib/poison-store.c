@@ -23,27 +23,32 @@ static int store_fail(struct cdm_ctx *ctx, int rc)
 			rc == -EACCES ? "; be root" : "");
 }
 
+int cdm_folder_lock(const char *path)
+{
+	int rc, fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	do
+		rc = flock(fd, LOCK_EX) ? -errno : 0;
+	while (rc == -EINTR);
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc;
+}
+
 int cdm_poison_store_lock(struct cdm_ctx *ctx)
 {
 	char folder[PATH_MAX], store[PATH_MAX];
-	int fd;
+	int lock;
 
 	if (cdm_path(ctx, folder, STATE_FOLDER) < 0 || cdm_path(ctx, store, STORE_FOLDER) < 0)
 		return -ENAMETOOLONG;
 	if ((mkdir(folder, 0755) && errno != EEXIST) || (mkdir(store, 0700) && errno != EEXIST))
 		return store_fail(ctx, -errno);
-	fd = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return store_fail(ctx, -errno);
-	while (flock(fd, LOCK_EX)) {
-		if (errno != EINTR) {
-			int rc = store_fail(ctx, -errno);
-
-			close(fd);
-			return rc;
-		}
-	}
-	return fd;
+	lock = cdm_folder_lock(store);
+	return lock < 0 ? store_fail(ctx, lock) : lock;
 }
 
 static int source_from_name(const char *name)

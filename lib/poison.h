@@ -27,6 +27,9 @@ void cdm_bad_list_free(struct cdm_bad_list *list);
 
 /* --- poison-store.c: /var/lib/cdm/poison --- */
 
+/* Nobody else has the folder locked until the descriptor is closed; -errno. */
+int cdm_folder_lock(const char *path);
+
 /* Nobody else reads or writes lists until the descriptor is closed; -errno. */
 int cdm_poison_store_lock(struct cdm_ctx *ctx);
 /* Adds what is remembered of the memory device; nothing is no error. */

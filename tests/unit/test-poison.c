@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Lists of bad pages are joined, and remembered by device address. */
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "test.h"
 
@@ -17,6 +22,7 @@
 static struct cdm_bad_page kernel[8];
 static unsigned int nr_kernel;
 static bool is_root;
+static int trigger;		/* a FIFO in the place of trigger_poison_list */
 
 static int model_retire(const struct cdm_retire *retire)
 {
@@ -236,6 +242,55 @@ static void test_leaves_no_instance(void **state)
 	assert_true(cdm_exists(fake->ctx, "/sys/kernel/tracing/instances"));
 }
 
+/* While the device is asked for its list: does the place where that is told become ours? */
+static void *other_container(void *data)
+{
+	struct fake *fake = data;
+	static bool yes;
+	void *locked = NULL;
+	char path[256];
+	int instances;
+
+	snprintf(path, sizeof(path), "%s/sys/kernel/tracing/instances", fake->root);
+	instances = open(path, O_RDONLY | O_DIRECTORY);
+	for (int i = 0; instances >= 0 && !locked && i < 30000; i++) {
+		if (flock(instances, LOCK_EX | LOCK_NB))
+			locked = &yes;
+		else
+			flock(instances, LOCK_UN);
+		usleep(1000);
+	}
+	close(instances);
+	while (read(trigger, path, sizeof(path)) > 0)
+		;
+	return locked;
+}
+
+/* Containers may have a /var each, and all have the one place in tracefs. */
+static void test_one_reads_at_a_time(void **state)
+{
+	struct fake *fake = *state;
+	char path[256], full[4096] = "";
+	pthread_t thread;
+	void *locked;
+
+	device_has(fake, "# tracer: nop\n");
+	fake_remove(fake, "/sys/bus/cxl/devices/mem0/trigger_poison_list");
+	snprintf(path, sizeof(path), "%s/sys/bus/cxl/devices/mem0/trigger_poison_list",
+		 fake->root);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	/* full: who asks the device waits */
+	trigger = open(path, O_RDWR | O_NONBLOCK);
+	assert_true(trigger >= 0);
+	while (write(trigger, full, sizeof(full)) > 0)
+		;
+	assert_int_equal(pthread_create(&thread, NULL, other_container, fake), 0);
+	assert_true(cdm_region_sync_poison(region_of(fake)) >= 0);
+	assert_int_equal(pthread_join(thread, &locked), 0);
+	close(trigger);
+	assert_non_null(locked);
+}
+
 /* What cannot be read is not replaced, and what is known else is not used for that. */
 static void test_retires_without_the_store(void **state)
 {
@@ -303,6 +358,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_joins_the_devices_own, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_leaves_no_instance, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_one_reads_at_a_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_retires_without_the_store, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_stays_with_its_region, set_up, tear_down),
