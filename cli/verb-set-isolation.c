@@ -69,9 +69,9 @@ static const char *result_name(int rc)
 	return opts.dry_run ? "would-change" : "changed";
 }
 
-/* What the region is now, or would be. */
+/* What the region is now, or what of it would have the level. */
 static void fill_level(struct isolation_row *row, struct cdm_region *region,
-		       int level, uint64_t planned)
+		       int level, bool would_change)
 {
 	const struct cdm_level *found;
 
@@ -79,7 +79,7 @@ static void fill_level(struct isolation_row *row, struct cdm_region *region,
 	row->isolation =
 		cdm_isolation_get_name(cdm_region_get_isolation(region));
 	found = cdm_region_get_level(region, level);
-	row->size = opts.dry_run ? planned : found ? found->size : 0;
+	row->size = would_change ? row->drain.length : found ? found->size : 0;
 }
 
 static enum exit_code change(struct cdm_ctx *ctx, struct cdm_region *region,
@@ -117,7 +117,7 @@ static enum exit_code change(struct cdm_ctx *ctx, struct cdm_region *region,
 		error_text(row->error);
 		add_users(&tables[1], row->region, cdm_job_get_holders(job));
 	}
-	fill_level(row, region, level, cdm_job_get_drain(job)->length);
+	fill_level(row, region, level, opts.dry_run && !rc);
 	if ((ui.json || !ui.quiet) && output_tables(tables, 2))
 		code = EXIT_FAILED;
 	table_free(&tables[0]);
