@@ -113,7 +113,7 @@ void cdm_check_regions(struct cdm_ctx *ctx, struct cdm_check *check)
 				      "%s has no device node %s", region->name, region->devnode);
 		if (region->retired)
 			cdm_check_add(check, CDM_SEVERITY_WARNING, "bad-pages",
-				      "the device's error log ('cxl list -m mem0 --media-errors') "
+				      "the device's error log ('cxl list -M --media-errors') "
 				      "says more; replace it if the number grows",
 				      "%s: %s are bad and out of use", region->name,
 				      cdm_size_text(region->retired).text);
