@@ -353,13 +353,27 @@ static void progress_expect(struct run *run, const struct cdm_maps *maps)
 	progress->left = progress->total - progress->done;
 }
 
+static void process_name(pid_t pid, char name[CDM_NAME_MAX])
+{
+	snprintf(name, CDM_NAME_MAX, "pid %d", pid ? (int)pid : (int)getpid());
+}
+
+/* What it begins with: for what goes wrong before that. */
+static void first_name(const struct cdm_job *job, char name[CDM_NAME_MAX])
+{
+	if (job->pids.nr)
+		process_name(job->pids.pid[0], name);
+	else
+		cdm_copy(name, CDM_NAME_MAX, job->cgroups[0]);
+}
+
 static int move_process(struct run *run, pid_t pid)
 {
 	struct cdm_job *job = run->job;
 	struct cdm_maps maps = { 0 };
 	int rc = 0;
 
-	snprintf(job->object, sizeof(job->object), "pid %d", pid ? (int)pid : (int)getpid());
+	process_name(pid, job->object);
 	job->progress.step = "migrate";
 	if (!job->nr_ranges)
 		rc = cdm_maps_read(run->ctx, pid, &maps);
@@ -596,6 +610,7 @@ int cdm_job_migrate(struct cdm_job *job)
 {
 	struct run run = { .job = job, .ctx = job->ctx };
 	uint64_t room = UINT64_MAX;
+	char first[CDM_NAME_MAX];
 	unsigned int nr;
 	int rc;
 
@@ -605,7 +620,8 @@ int cdm_job_migrate(struct cdm_job *job)
 		run_tear_down(&run);
 		return cdm_job_end(job, rc);
 	}
-	rc = cdm_job_step(job, "migrate", "");
+	first_name(job, first);
+	rc = cdm_job_step(job, "migrate", first);
 	if (!rc && job->dry_run)
 		rc = plan_room(&run, &room);
 	for (unsigned int pass = 0; !rc && pass < CGROUP_PASSES; pass++) {
