@@ -103,7 +103,8 @@ int cdm_level_plan(struct cdm_region *region, const struct cdm_wanted *wanted)
 {
 	struct cdm_region *other;
 
-	if (wanted->isolation > CDM_ISOLATION_PRIVATE && wanted->memmap_on_block)
+	if (wanted->isolation == CDM_ISOLATION_EXCLUSIVE ||
+	    (wanted->isolation > CDM_ISOLATION_PRIVATE && wanted->memmap_on_block))
 		return -EOPNOTSUPP;
 	if (wanted->length > wanted->limit ||
 	    (region->block_size && wanted->length % region->block_size))
