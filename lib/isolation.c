@@ -70,7 +70,6 @@ static int change_plan(struct change *change)
 		largest = MAX(largest, blocks[i].used);
 	}
 	free(blocks);
-	cdm_meminfo_read(change->ctx, &drain->ram_available, &drain->swap_free);
 	drain->left = drain->needed;
 	drain->fits = largest <= drain->ram_available + drain->swap_free +
 				 change->region->available;
@@ -245,6 +244,8 @@ static int change_run(struct change *change)
 
 	if (rc < 0)
 		return rc;
+	cdm_meminfo_read(change->ctx, &job->drain.ram_available, &job->drain.swap_free);
+	job->drain.fits = true;		/* as long as nothing has to move */
 	if (change->region->state == CDM_STATE_HELD)
 		return change_held(change);
 	if (!change->length && change->region->isolation == change->isolation &&
