@@ -64,8 +64,8 @@ typedef void (*cdm_log_fn)(void *data, int priority, const char *message);
  *
  * Reads the environment: LIBCDM_LOG (err, warning, notice, info, debug or a
  * number) sets the log priority, LIBCDM_ROOT a folder in which sys/, proc/,
- * dev/, run/ and etc/ are looked for instead of / (for tests; ignored in
- * set-uid programs). No device is touched, and a missing module is no error.
+ * dev/, run/, boot/, etc/ and var/ are looked for instead of / (for tests). Both are
+ * ignored in set-uid programs. No device is touched, and a missing module is no error.
  *
  * Returns: 0, or -ENOMEM. Free with cdm_unref(). Since: 0.1
  */
@@ -117,8 +117,11 @@ bool cdm_module_is_loaded(struct cdm_ctx *ctx);
 /**
  * cdm_module_load() - load the cdm module as modprobe does, through libkmod
  *
- * Returns: 0, CDM_ALREADY, -ENOENT (not installed for this kernel), -EPERM,
- * -EKEYREJECTED (not signed, and Secure Boot asks for it), ... Since: 0.1
+ * A kmem that has no device is unloaded before, so that cdm is asked first.
+ *
+ * Returns: 0, CDM_ALREADY, -ENOENT (not installed for this kernel), -ENOEXEC (built for
+ * another one), -EPERM, -EKEYREJECTED (not signed, and Secure Boot asks for it), ...
+ * Since: 0.1
  */
 int cdm_module_load(struct cdm_ctx *ctx);
 /**

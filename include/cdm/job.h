@@ -20,9 +20,9 @@ extern "C" {
 
 /**
  * struct cdm_progress - how far a job is
- * @step: what is being done, for people: "create region", "wait for dax device",
- *	"claim", "online", "drain", "release", "destroy region", "set level",
- *	"migrate"
+ * @step: what is being done, for people: "load module", "create region", "enable
+ *	region", "wait for dax device", "offline memory of kmem", "claim", "online",
+ *	"drain", "release", "destroy region", "set level", "migrate"
  * @object: what it is done to: "cdm0", "mem0", "pid 812"
  * @done: bytes done in this step: looked at (migrate) or moved (drain); 0 in
  *	steps without bytes, where @total is 0 too
@@ -69,14 +69,17 @@ void cdm_job_set_progress(struct cdm_job *job, cdm_progress_fn fn, void *data,
 /**
  * cdm_job_set_timeout() - give up after this long; 0 (default) for no limit
  *
- * The run then fails with -ETIMEDOUT: an online or offline is rolled back, a
- * migration stops where it is. Waiting for a dax device to appear is bounded
+ * The run then fails with -ETIMEDOUT: an online, an offline or a change of level is
+ * rolled back, a migration stops where it is. Waiting for a dax device to appear is bounded
  * (10 s) without it too.
  */
 void cdm_job_set_timeout(struct cdm_job *job, uint64_t timeout_ms);
 /** cdm_job_set_dry_run() - change nothing; results say what would be done */
 void cdm_job_set_dry_run(struct cdm_job *job, bool dry_run);
-/** cdm_job_set_force() - offline: start although RAM seems too small */
+/**
+ * cdm_job_set_force() - offline: start although RAM seems too small; set isolation:
+ * although there seems to be no room for what the fullest block holds
+ */
 void cdm_job_set_force(struct cdm_job *job, bool force);
 
 /**
@@ -109,7 +112,8 @@ void cdm_job_set_max_bytes(struct cdm_job *job, uint64_t bytes);
  * @target: as in cdm_find_target()
  * @isolation: the level; CDM_ISOLATION_NONE claims the device and holds it
  *
- * Does what is missing, each step undone if a later one fails: loads the modules
+ * Does what is missing, each step undone if a later one fails (but modules stay
+ * loaded, and cdm holds on to what no other driver had): loads the modules
  * (libkmod), creates and commits a CXL region for a memdev that has none
  * (libcxl, as "cxl create-region -t ram" does), waits for its dax device (udev
  * event), has cdm claim that, gives it the level (CDM_ONLINE). A dax device that
@@ -197,7 +201,8 @@ struct cdm_drain {
  *
  * Returns: 0; CDM_ALREADY if it was held (and nothing was to be released), or a
  * memdev without the CXL region that was to be destroyed; -ENOENT: no such target,
- * or not claimed by cdm; -ENOPKG: the driver to release to is not there; -ENOMEM:
+ * or not claimed by cdm; -EINVAL: it is to be released and its CXL region destroyed, or
+ * it is not made of one; -ENOPKG: the driver to release to is not there; -ENOMEM:
  * RAM too small; -EBUSY: somebody else drains it; -ETIMEDOUT; -ECANCELED; -EPERM; ...
  * Since: 0.1
  */
@@ -206,7 +211,8 @@ int cdm_job_offline(struct cdm_job *job, const char *target);
 /** cdm_job_get_drain() - Returns: figures of the last run, never NULL. */
 const struct cdm_drain *cdm_job_get_drain(struct cdm_job *job);
 /**
- * cdm_job_get_holders() - who kept pages when an offline failed
+ * cdm_job_get_holders() - who kept pages when an offline failed; who uses the region
+ * when a change of level failed and a page was pinned
  * Returns: a list that belongs to the job, or NULL if nobody did. Since: 0.1
  */
 struct cdm_users *cdm_job_get_holders(struct cdm_job *job);
@@ -251,6 +257,7 @@ int cdm_job_add_to(struct cdm_job *job, int where);
  * cdm_job_set_workers() - migrate: threads, 1 to 64; 0 (default): the module's
  *
  * More than the default needs CAP_SYS_NICE, and is cut to it otherwise.
+ * Returns: 0, -EINVAL for more than 64. Since: 0.1
  */
 int cdm_job_set_workers(struct cdm_job *job, unsigned int workers);
 /**
@@ -280,12 +287,12 @@ void cdm_job_set_shared(struct cdm_job *job, bool shared);
  * @already: at the (or a) destination before
  * @filtered: neither at the destination nor where cdm_job_set_from() said
  * @not_present: never touched, zero page, swapped out, or a guard page
- * @busy: stayed: pinned, locked or in transit
- * @shared: stayed: other processes map it too
- * @file: stayed: belongs to a file or shared memory
+ * @busy: stayed: pinned, locked, in transit or bad
+ * @shared: stayed: other processes map it too, or KSM has merged it
+ * @file: stayed: belongs to a file, shared or secret memory
  * @huge: stayed: this kernel cannot split the folio
  * @unsupported: stayed: a mapping that cannot move
- * @no_space: stayed: no destination had room
+ * @no_space: stayed: no destination had room, or the limit for one user is reached
  * @retired: could not be read and is being retired
  * @unmapped: no mapping there
  * @whole: of @moved, as part of huge pages that are huge at the destination too

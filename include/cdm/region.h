@@ -28,7 +28,7 @@ const char *cdm_role_get_name(int role);
  */
 
 enum cdm_state {
-	CDM_STATE_UNKNOWN = 0,
+	CDM_STATE_UNKNOWN = 0,	/* it is about to go, or the module is newer */
 	CDM_STATE_HELD,		/* claimed, no page of it is in use */
 	CDM_STATE_ONLINE,	/* has a level; pages are handed out on request */
 	CDM_STATE_DRAINING,	/* pages are being moved out */
@@ -95,7 +95,7 @@ uint64_t cdm_region_get_block_size(struct cdm_region *region);
 uint64_t cdm_region_get_online_size(struct cdm_region *region);
 /** of what is online, bytes that somebody owns */
 uint64_t cdm_region_get_used(struct cdm_region *region);
-/** of what is online, bytes that can be handed out */
+/** of what is online, bytes that can be handed out; 0 while it is not online */
 uint64_t cdm_region_get_available(struct cdm_region *region);
 /** in use, and in a block that is being drained */
 uint64_t cdm_region_get_draining(struct cdm_region *region);
@@ -237,7 +237,8 @@ const char *cdm_bad_source_get_name(int source);
  * of this device is retired in the region and remembered in /var/lib/cdm, by
  * serial number and device address. Only for regions of one CXL memory device that
  * has a serial number; nothing is done for others. cdm_job_online() does it before
- * the region gets its level, cdm_job_offline() before it begins.
+ * the region gets its level; cdm_job_offline() before it drains a region that has bad
+ * pages, and once more before it gives such a one away.
  *
  * Returns: number of pages that are new to the region, or a negative errno.
  * Since: 0.1

@@ -9,12 +9,13 @@
  * Rules for all of them:
  *
  *  - A struct begins with its size as the caller was compiled; the kernel
- *    accepts a smaller or larger struct as long as everything it does not know
- *    is zero. Outputs (out_*) are written up to the caller's size.
+ *    accepts a smaller one, down to the size when the call was new, and a larger
+ *    one as long as everything it does not know is zero. Outputs (out_*) are
+ *    written up to the caller's size.
  *  - An unknown flag is EINVAL, and a call that fails with EINVAL, EPERM or
  *    E2BIG has changed nothing; nor has one that fails with EFAULT, unless the
  *    struct could be read but the outputs could not be written.
- *  - ENODEV: the region has gone; close the file.
+ *  - ENODEV: the region has gone, or leaves; close the file.
  *  - Lengths and addresses are bytes and must be multiples of the page size;
  *    counts are pages of the page size.
  *  - A call that walks memory works for at most CDM_CALL_MS and then returns 0
@@ -52,10 +53,10 @@ enum cdm_isolation {
  * enum cdm_role - what the pages of a block are now
  * @CDM_ROLE_IDLE: the block has no struct pages
  * @CDM_ROLE_COHERENT: device pages that only cdm hands out
- * @CDM_ROLE_FILE: pages of cdmfs
- * @CDM_ROLE_EXCLUSIVE: device pages that the CPU cannot reach
+ * @CDM_ROLE_FILE: pages of cdmfs; not yet
+ * @CDM_ROLE_EXCLUSIVE: device pages that the CPU cannot reach; not yet
  * @CDM_ROLE_SYSTEM: ordinary pages of the kernel
- * @CDM_ROLE_LOST: something kept a page for ever: the block is out of use
+ * @CDM_ROLE_LOST: something kept a page for ever: the block is out of use; not yet
  */
 enum cdm_role {
 	CDM_ROLE_IDLE = 0,
@@ -74,7 +75,7 @@ enum cdm_role {
 #define CDM_WHERE_RAM		(-2)	/* ordinary memory of any node */
 #define CDM_WHERE_NONE		(-3)	/* nothing there yet, the zero page, or a guard page */
 #define CDM_WHERE_SWAP		(-4)	/* swapped out */
-#define CDM_WHERE_OTHER		(-5)	/* another driver's memory, or in transit */
+#define CDM_WHERE_OTHER		(-5)	/* another driver's memory, in transit, or bad */
 
 /**
  * struct cdm_online - CDM_ONLINE: give a held region a level
@@ -89,8 +90,9 @@ enum cdm_role {
  * needed, so this takes no time and no memory; blocks of CDM_ISOLATION_SHARED get
  * them at once. If one of those can not, the region is held again; if pages that
  * others took meanwhile can not be brought back within ten seconds, it stays in use
- * with the blocks that could. EALREADY: all of the region has that level, and
- * length, already. EBUSY: it has another, or several, or it is being drained.
+ * with the blocks that could. EALREADY: all of the region has that level and
+ * length already, and its memory maps where they shall be. EBUSY: it has another, or
+ * several, or it is being drained.
  *
  * For CDM_ISOLATION_RESERVED and CDM_ISOLATION_SHARED, which are memory of the
  * kernel's node: EXDEV: the node can not be both, in everybody's reach and out
@@ -146,7 +148,10 @@ struct cdm_offline {
 
 /** When the time runs out, keep on draining as long as this file is open. */
 #define CDM_OFFLINE_KEEP		(1U << 0)
-/** Move nothing: end the drain of this file and put the blocks back. */
+/**
+ * Move nothing: end the drain of this file, if there is one, and put the blocks back.
+ * Not together with CDM_OFFLINE_KEEP.
+ */
 #define CDM_OFFLINE_CANCEL		(1U << 1)
 
 /**
@@ -167,12 +172,13 @@ struct cdm_offline {
  * @out_already: pages that are at @to
  * @out_filtered: pages that are neither at @to nor at @from
  * @out_not_present: pages not there: never touched, zero page, swapped out, or a guard page
- * @out_busy: pages that stayed because they are pinned, locked or in transit
- * @out_shared: pages that stayed because other processes map them too
- * @out_file: pages that stayed because they belong to a file or shared memory
+ * @out_busy: pages that stayed because they are pinned, locked, in transit or bad
+ * @out_shared: pages that stayed because other processes map them too, or because KSM
+ *	has merged them
+ * @out_file: pages that stayed because they belong to a file, shared or secret memory
  * @out_huge: pages that stayed because this kernel cannot split their folio
- * @out_unsupported: pages in mappings that cannot move (hugetlb, device, DAX,
- *	secret or special memory)
+ * @out_unsupported: pages in mappings that cannot move (hugetlb, device, DAX or
+ *	special memory), and those of another driver
  * @out_no_space: pages that stayed because @to had no room, or the caller has as much
  *	of it as max_bytes in its sysfs directory allows
  * @out_retired: pages that could not be read and are being retired
@@ -188,8 +194,8 @@ struct cdm_offline {
  *
  * The caller's own memory needs no capability, somebody else's CAP_SYS_PTRACE
  * in the initial user namespace (EPERM, whether there is such a process or
- * not). ESRCH: no such process. EBUSY: the region is held or draining. EAGAIN:
- * the address space was being changed all the time; try again.
+ * not). ESRCH: no such process. EBUSY: the region, as @to, is held or draining.
+ * EAGAIN: the address space was being changed all the time; try again.
  */
 struct cdm_migrate {
 	__u32 size;
@@ -220,7 +226,7 @@ struct cdm_migrate {
 
 /** Make pages where anonymous memory has none yet; @to must be the region. */
 #define CDM_MIGRATE_POPULATE		(1U << 0)
-/** Move pages that other processes map too; needs CAP_SYS_NICE. */
+/** Move pages that other processes map too, but for those of KSM; needs CAP_SYS_NICE. */
 #define CDM_MIGRATE_SHARED		(1U << 1)
 /** Change nothing, only count. */
 #define CDM_MIGRATE_DRY_RUN		(1U << 2)
@@ -347,18 +353,18 @@ struct cdm_blocks {
  * @out_no_memory: of those, pages for which there was no room at the last try
  *
  * Needs CAP_SYS_ADMIN. Goes block by block, the emptiest first: a block's pages
- * move to blocks of the region that have the new level or keep the old one, or to
- * RAM; then the block gets its new level. Pages of the other blocks are handed
- * out all the time. When the time runs out (ETIMEDOUT), a signal comes (EINTR) or a
- * block can not get its level, blocks that were changed get their old level
- * back, except with CDM_SET_ISOLATION_KEEP: then the change goes on with the
- * next CDM_SET_ISOLATION of this file; CDM_SET_ISOLATION_CANCEL or its close
- * brings the old levels back. Where that does not succeed, @out_length and the
- * region's attributes say what there is. A drain ends the change, and the levels
- * stay as far as they got. EALREADY: it is so already. EBUSY: the
- * region is held or being drained, or another file changes it. EXDEV and ERANGE
- * as in struct cdm_online; EXDEV if parts of the region would have to be
- * reserved and shared at the same time.
+ * move to blocks of the region that have the new level, or to RAM if those have no
+ * room, and huge pages of CDM_ISOLATION_RESERVED to RAM in any case; then the
+ * block gets its new level. Pages of the other blocks are handed out all the time.
+ * When the time runs out (ETIMEDOUT), a signal comes (EINTR) or a block can not
+ * get its level, blocks that were changed get their old level back, except with
+ * CDM_SET_ISOLATION_KEEP: then the change goes on with the next CDM_SET_ISOLATION
+ * of this file; CDM_SET_ISOLATION_CANCEL or its close brings the old levels back.
+ * Where that does not succeed, @out_length and the region's attributes say what
+ * there is. A drain ends the change, and the levels stay as far as they got.
+ * EALREADY: it is so already. EBUSY: the region is held or being drained, or
+ * another file changes it. EXDEV and ERANGE as in struct cdm_online; EXDEV if
+ * parts of the region would have to be reserved and shared at the same time.
  */
 struct cdm_set_isolation {
 	__u32 size;
@@ -377,7 +383,10 @@ struct cdm_set_isolation {
 
 /** When the time runs out, go on with the next call of this file. */
 #define CDM_SET_ISOLATION_KEEP		(1U << 0)
-/** End the change that this file has begun: bring the old levels back. */
+/**
+ * End the change that this file has begun, if there is one: bring the old levels back.
+ * Not together with CDM_SET_ISOLATION_KEEP.
+ */
 #define CDM_SET_ISOLATION_CANCEL	(1U << 1)
 
 /**
@@ -436,12 +445,13 @@ struct cdm_bad_pages {
  * @source: how that became known, enum cdm_bad_source
  * @pad: zero
  * @addr: physical address of the page
- * @time: when it became known, in seconds since 1970
+ * @time: when it became known, in seconds since 1970; up to 32 bits
  *
  * Needs CAP_SYS_ADMIN. For what is known from before: by who keeps lists longer
  * than the region is bound. Before the region is online no page has an owner yet; of
- * one that has, the kernel takes the page away as of any that goes bad, soon after
- * the call. EALREADY: it is known. ERANGE: it is not of the region.
+ * one that has, the kernel takes the page away as of any that goes bad, before the
+ * call returns; if it can not, the page is known as bad all the same. EALREADY: it is
+ * known. ERANGE: it is not of the region.
  */
 struct cdm_retire {
 	__u32 size;
@@ -470,12 +480,13 @@ struct cdm_retire {
 #define CDM_EVENT_ONLINE	"online"	/* CDM_ISOLATION says the level */
 #define CDM_EVENT_OFFLINE	"offline"	/* drained and held */
 #define CDM_EVENT_DRAIN		"drain"		/* a drain has begun */
-#define CDM_EVENT_STUCK		"stuck"		/* no page moved for a second;
+#define CDM_EVENT_STUCK		"stuck"		/* no page moved for a second, in
+						 * a drain or a change of level;
 						 * CDM_LEFT, CDM_PINNED and
 						 * CDM_NO_MEMORY in pages */
 #define CDM_EVENT_RESUME	"resume"	/* a drain was given up */
 #define CDM_EVENT_RETIRE	"retire"	/* CDM_PFN is bad */
-#define CDM_EVENT_ISOLATION	"isolation"	/* the level was changed;
+#define CDM_EVENT_ISOLATION	"isolation"	/* a change of level has ended;
 						 * CDM_ISOLATION says which it
 						 * is now, or "mixed" */
 #define CDM_EVENT_LOST		"lost"		/* the card went without notice, and
