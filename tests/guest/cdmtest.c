@@ -126,11 +126,6 @@ void test_begin_at(unsigned int nr_regions, const char *level)
 	frames_scan();
 }
 
-void policy_wait(int id)
-{
-	shell("systemctl start cdm-online@cdm%d.service", id);
-}
-
 void test_end(void)
 {
 	shell("regions_down");
@@ -297,6 +292,18 @@ uint64_t region_read(int id, const char *attribute)
 uint64_t region_used(int id)
 {
 	return region_read(id, "used") / PAGE;
+}
+
+void region_wait_used(const char *what, int id, uint64_t wanted)
+{
+	double end = now() + 30;
+
+	while (region_used(id) != wanted && now() < end) {
+		/* Compaction begins with looking at the batches of all processors. */
+		proc_write("/proc/sys/vm/compact_memory", "1");
+		sleep_ms(20);
+	}
+	check_equal(what, wanted, region_used(id));
 }
 
 void region_check_state(int id, const char *state)

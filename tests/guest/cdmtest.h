@@ -49,9 +49,6 @@ void sleep_ms(unsigned int ms);
 void test_begin(unsigned int nr_regions);	/* at level private */
 void test_begin_at(unsigned int nr_regions, const char *level);
 void test_end(void);
-/* Returns when the unit that takes a new region into use has had its say; for tests in
- * which the region is held for a moment, where it would come between. */
-void policy_wait(int id);
 /* Runs a line of shell with kmod-lib.sh at hand; its status has to be 0. */
 void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -61,6 +58,9 @@ int region_open(int id);
 uint64_t region_read(int id, const char *attribute);
 void region_text(int id, const char *attribute, char *text, size_t size);
 uint64_t region_used(int id);			/* pages */
+/* So many pages are in use, soon: the last reference to one may be in a batch of some
+ * processor, or go with whoever looks at the process that had it. */
+void region_wait_used(const char *what, int id, uint64_t wanted);
 void region_check_state(int id, const char *state);
 int region_online(int fd);	/* at level private; 0 or -errno */
 int region_online_at(int fd, unsigned int isolation);	/* 0 or -errno */

@@ -664,7 +664,6 @@ int main(void)
 	find_module();
 	shell("insmod \"$here/$(uname -r)/kmod_faults.ko\"");
 	test_begin(1);
-	policy_wait(id);
 	region_text(id, "dax", dax, sizeof(dax));
 	shell("\"$here\"/kmod-region offline 0");
 	no_policy();

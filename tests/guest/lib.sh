@@ -58,6 +58,8 @@ memdev_of() {
 		jq -r --argjson serial "$((serial))" '.[] | select(.serial == $serial) | .memdev'
 }
 
+has_memdev() { [ -n "$(memdev_of "$1")" ]; }
+
 # make_dax [expN]: a dax device out of card expN (exp0), by a new CXL region; where
 # the kernel makes no regions, the one that firmware made. Prints its name.
 make_dax() {
@@ -67,15 +69,21 @@ make_dax() {
 		echo "dax$number.0"
 		return
 	fi
+	wait_until 10 "make_dax: card $number has no memdev" has_memdev "$number"
 	memdev=$(memdev_of "$number")
-	[ -n "$memdev" ] || fail "make_dax: card $number has no memdev"
-	region=$(cxl create-region -m -t ram -d "$(decoder_of "$number")" "$memdev" 2>/dev/null |
-		jq -r .region)
-	[ -n "$region" ] || fail "make_dax: no region out of $memdev"
+	# A memdev is there a moment before its decoders are.
+	wait_until 10 "make_dax: no region out of $memdev" \
+		region_of_memdev "$memdev" "$(decoder_of "$number")"
 	wait_until 10 "the dax device of $region" \
 		test -e "/sys/bus/cxl/devices/$region/dax_$region"
 	wait_until 10 "the dax device of $region" dax_of "$region"
 	dax_of "$region"
+}
+
+# Sets $region, of make_dax.
+region_of_memdev() {
+	region=$(cxl create-region -m -t ram -d "$2" "$1" 2>/dev/null | jq -r .region)
+	[ -n "$region" ]
 }
 
 dax_of() {

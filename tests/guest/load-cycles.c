@@ -61,12 +61,11 @@ int main(void)
 	unsigned int i, cycles = env_number("LOAD_CYCLES", CYCLES);
 	uint64_t slab, used, slab_before, used_before;
 	char *addr = map_aligned(LENGTH, 2 * MIB);
-	double began;
+	double began, end;
 
 	test_begin(1);
 	fd = region_open(0);
 	content_write(addr, LENGTH, SEED);
-	policy_wait(0);
 	check_errno("offline", 0, region_offline(fd, 0, 0, NULL));
 	for (i = 0; i < 2 * ARRAY_SIZE(levels); i++)
 		cycle(i, addr);
@@ -75,7 +74,12 @@ int main(void)
 	for (i = 0; i < cycles; i++)
 		cycle(i, addr);
 	note("%u cycles in %.1f s", cycles, now() - began);
-	books(&slab, &used);
+	/* Workers of udev, and what is freed after a grace period, go by themselves. */
+	end = now() + 60;
+	do {
+		books(&slab, &used);
+	} while ((int64_t)(slab - slab_before) >= LEAK_KB && now() < end &&
+		 (sleep_ms(1000), true));
 	note("unreclaimable slab, page tables and per-CPU memory: %lld kB more; memory used: %lld kB more",
 	     (long long)(slab - slab_before), (long long)(used - used_before));
 	check((int64_t)(slab - slab_before) < LEAK_KB, "the kernel's memory grew");

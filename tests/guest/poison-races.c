@@ -264,7 +264,6 @@ int main(void)
 	proc_write("/proc/sys/kernel/numa_balancing", "0");
 	test_begin(1);
 	fd = region_open(id);
-	policy_wait(id);
 	for (i = 0; i < ARRAY_SIZE(levels); i++) {
 		level = levels[i];
 		note("level %u", level);

@@ -19,19 +19,17 @@ pages=$(used 0)
 [ "$pages" -gt 0 ] || fail "nothing is on the region"
 memdev=$(memdev_of exp0)
 port=$(basename "$(dirname "$(dirname "$(readlink -f "/sys/bus/cxl/devices/$memdev")")")")
-udevadm monitor --kernel --property --subsystem-match=cdm >events &
-monitor=$!
-sleep 1
+monitor_start events --property
 
 setpci -s "$port" CAP_EXP+18.w=$SLTCTL_OFF CAP_EXP+18.w=$SLTCTL_ON
 wait_until 30 "the card is still there" eval "hw list | grep -q 'exp0 absent'"
 wait_until 60 "the region is still there" test ! -e "$regions/cdm0"
-kill $monitor
-grep -q "^CDM_LOST=$pages$" events || fail "nobody was told that $pages pages are lost"
+wait_until 30 "nobody was told that $pages pages are lost" grep -q "^CDM_LOST=$pages$" events
+kill "$monitor"
 echo "$pages pages were lost, and user space was told"
 
 kill -USR1 $owner
 wait $owner || { cat owner.out; fail "the owner of lost pages: $?"; }
 cat owner.out
-timeout 30 modprobe -r cdm || fail "cdm cannot be unloaded"
+unload
 expect "HardwareCorrupted" "0 kB" "$(sed -n 's/^HardwareCorrupted: *//p' /proc/meminfo)"
