@@ -196,6 +196,16 @@ static void victim_set_uid(void)
 	victim();
 }
 
+/* What it writes is the last thing that it does. */
+static void victim_wait(pid_t pid)
+{
+	double end = now() + 60;
+
+	while (pages_at(pid, memory, LENGTH, CDM_WHERE_RAM) != LENGTH / PAGE &&
+	       now() < end)
+		sleep_ms(10);
+}
+
 static pid_t start_set_uid(void)
 {
 	pid_t pid;
@@ -265,7 +275,8 @@ int main(void)
 	victims[nr_victims++] = child_start_as(USER, GROUP, victim_not_dumpable);
 	victims[nr_victims++] = child_start_as(USER, GROUP, victim);
 	victims[nr_victims++] = start_set_uid();
-	sleep_ms(500);
+	for (i = 0; i < nr_victims; i++)
+		victim_wait(victims[i]);
 
 	run_as(USER, USER, stranger);
 	run_as(USER, GROUP, member);

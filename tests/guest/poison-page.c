@@ -87,29 +87,67 @@ static uint64_t poison(char *addr)
 	return frame;
 }
 
+/* One step after the other, in parent and child. */
+static int to_child[2], to_parent[2];
+
+static void turn_give(const int *turn)
+{
+	check(write(turn[1], "", 1) == 1, "pipe: %m");
+}
+
+static void turn_wait(const int *turn)
+{
+	char byte;
+
+	check(read(turn[0], &byte, 1) == 1, "the other one is gone");
+}
+
+/* Who dies closes what the other one reads. */
+static pid_t child_start(void)
+{
+	pid_t pid;
+
+	check(!pipe(to_child) && !pipe(to_parent), "pipe: %m");
+	fflush(stdout);
+	pid = fork();
+	check(pid >= 0, "fork: %m");
+	close(pid ? to_child[0] : to_child[1]);
+	close(pid ? to_parent[1] : to_parent[0]);
+	return pid;
+}
+
+static void child_end(pid_t pid)
+{
+	child_check(pid, 0);
+	close(to_child[1]);
+	close(to_parent[0]);
+}
+
 /* A page of one's own; another one's memory is none of its business. */
 static uint64_t mapped_by_one(void)
 {
 	char *addr = map_pages(1), *other = map_pages(2);
 	struct cdm_migrate move;
 	uint64_t frame;
-	pid_t bystander = fork();
+	pid_t bystander = child_start();
 
 	if (!bystander) {
 		/* It shares nothing that is bad: a copy of its own. */
 		content_write(addr + BAD * PAGE, PAGE, 9);
-		sleep_ms(1500);
+		turn_give(to_parent);
+		turn_wait(to_child);
 		content_check("bystander", addr + BAD * PAGE, PAGE, 9);
 		content_check("bystander", other, PAGE, 2);
 		_exit(0);
 	}
-	sleep_ms(500);
+	turn_wait(to_parent);
 	frame = poison(addr + BAD * PAGE);
+	turn_give(to_child);
 	check_retired("one bad page", 1);
 	bus_check(addr + BAD * PAGE);
 	check_others("beside a bad page", addr, 1);
-	child_check(bystander, 0);
-	check_equal("used", 2 * PAGES - 1, region_used(id));
+	child_end(bystander);
+	region_wait_used("used", id, 2 * PAGES - 1);
 
 	move = move_range(fd, addr, LENGTH, CDM_WHERE_RAM, 0);
 	move_print("moving what is around it", &move);
@@ -128,19 +166,19 @@ static uint64_t mapped_by_one(void)
 static void mapped_by_two(void)
 {
 	char *addr = map_pages(3);
-	pid_t pid = fork();
+	pid_t pid = child_start();
 
 	if (!pid) {
-		sleep_ms(1000);
+		turn_wait(to_child);
 		bus_check(addr + BAD * PAGE);
 		check_others("child", addr, 3);
 		_exit(0);
 	}
-	sleep_ms(200);
 	poison(addr + BAD * PAGE);
+	turn_give(to_child);
 	bus_check(addr + BAD * PAGE);
 	check_others("parent", addr, 3);
-	child_check(pid, 0);
+	child_end(pid);
 	munmap(addr, LENGTH);
 	check_retired("shared by two", 2);
 }
@@ -196,9 +234,7 @@ static void listed(uint64_t frame)
 	check_errno("a page in use", 0,
 		    region_retire(fd, page_frame(0, addr + BAD * PAGE) * PAGE,
 				  CDM_BAD_KERNEL, 1));
-	for (int i = 0; i < 100 && region_used(id) != PAGES - 1; i++)
-		sleep_ms(50);
-	check_equal("used", PAGES - 1, region_used(id));
+	region_wait_used("used", id, PAGES - 1);
 	bus_check(addr + BAD * PAGE);
 	check_others("beside a page put on the list", addr, 5);
 	munmap(addr, LENGTH);
