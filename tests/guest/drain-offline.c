@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@
 
 #define LENGTH	(4 * MIB)
 #define PAGES	(LENGTH / PAGE)
+#define SOON_S	20	/* on a machine that stands still for a moment; the page is held for ever */
 
 static int fd, id;
 static int pin_pipe[2];
@@ -110,9 +112,9 @@ static void pinned(void)
 	pin(addr + 5 * PAGE);
 
 	began = now();
-	check_errno("offline", ETIMEDOUT, region_offline(fd, 0, 1500, &result));
+	check_errno("offline", ETIMEDOUT, region_offline(fd, 0, 4000, &result));
 	took = now() - began;
-	check(took >= 1.4 && took < 15, "1.5 s took %.3f s", took);
+	check(took >= 3.9 && took < 4 + SOON_S, "4 s took %.3f s", took);
 	check_equal("moved", PAGES - 1, result.out_moved);
 	check_equal("left", 1, result.out_left);
 	check_equal("pinned", 1, result.out_pinned);
@@ -126,7 +128,7 @@ static void pinned(void)
 
 	unpin();
 	check_errno("offline when unpinned", 0,
-		    region_offline(fd, 0, 5000, &result));
+		    region_offline(fd, 0, 60000, &result));
 	check_equal("moved", 1, result.out_moved);
 	content_check("pinned and not", addr, LENGTH, 2);
 	munmap(addr, LENGTH);
@@ -143,7 +145,7 @@ static void kept(void)
 	move_whole(fd, addr, LENGTH, id, 0);
 	pin(addr);
 	check_errno("offline", ETIMEDOUT,
-		    region_offline(other, CDM_OFFLINE_KEEP, 1500, &result));
+		    region_offline(other, CDM_OFFLINE_KEEP, 4000, &result));
 	check_out_of_service("draining");
 	check_equal("draining", PAGE, region_read(id, "draining"));
 	check_errno("offline by another", EBUSY, region_offline(fd, 0, 100, NULL));
@@ -168,7 +170,7 @@ static void kept(void)
 		    region_offline(other, CDM_OFFLINE_KEEP, 100, NULL));
 	unpin();
 	check_errno("offline", 0,
-		    region_offline(other, CDM_OFFLINE_KEEP, 5000, NULL));
+		    region_offline(other, CDM_OFFLINE_KEEP, 60000, NULL));
 	close(other);
 	check_out_of_service("held");
 	content_check("kept", addr, LENGTH, 3);
@@ -183,20 +185,24 @@ static void on_signal(int number)
 
 static void interrupted(void)
 {
+	const struct itimerval each_second = { { 1, 0 }, { 1, 0 } }, never = { 0 };
 	struct sigaction action = { .sa_handler = on_signal };
 	char *addr = map_anon(LENGTH);
 	double began;
+	char state[32];
 	pid_t pid;
 
 	content_write(addr, LENGTH, 4);
 	move_whole(fd, addr, LENGTH, id, 0);
 	pin(addr);
 	sigaction(SIGALRM, &action, NULL);
-	alarm(1);
+	/* The first may come before the call. */
+	setitimer(ITIMER_REAL, &each_second, NULL);
 	began = now();
 	check_errno("offline, a signal comes", EINTR,
 		    region_offline(fd, 0, 0, NULL));
-	check(now() - began < 2, "a signal took %.1f s", now() - began);
+	setitimer(ITIMER_REAL, &never, NULL);
+	check(now() - began < SOON_S, "a signal took %.1f s", now() - began);
 	check_in_service("a signal");
 
 	/* Who is killed keeps nothing up, whatever its flags say. */
@@ -205,16 +211,20 @@ static void interrupted(void)
 		region_offline(region_open(id), CDM_OFFLINE_KEEP, 0, NULL);
 		_exit(1);
 	}
-	sleep_ms(300);
+	began = now();
+	do {
+		sleep_ms(10);
+		region_text(id, "state", state, sizeof(state));
+	} while (strcmp(state, "draining") && now() - began < 30);
 	/* Another drains: that is said at once, not when it is done. */
-	alarm(2);
+	alarm(SOON_S);
 	check_errno("offline meanwhile", EBUSY, region_offline(fd, 0, 100, NULL));
 	check_errno("online meanwhile", EBUSY, region_online(fd));
 	alarm(0);
 	began = now();
 	kill(pid, SIGKILL);
 	child_check(pid, SIGKILL);
-	check(now() - began < 2, "kill -9 took %.1f s", now() - began);
+	check(now() - began < SOON_S, "kill -9 took %.1f s", now() - began);
 	check_in_service("kill -9");
 	unpin();
 	munmap(addr, LENGTH);
@@ -225,7 +235,7 @@ static void *offline_run(void *data)
 {
 	int file = region_open(id), *rc = data;
 
-	*rc = region_offline(file, 0, 10000, NULL);
+	*rc = region_offline(file, 0, 60000, NULL);
 	close(file);
 	return NULL;
 }
@@ -268,7 +278,7 @@ static void orphaned(void)
 	pin(addr);
 	munmap(addr, MIB);
 	check_equal("used by a pipe", 1, region_used(id));
-	check_errno("offline", ETIMEDOUT, region_offline(fd, 0, 200, &result));
+	check_errno("offline", ETIMEDOUT, region_offline(fd, 0, 2000, &result));
 	check_equal("pinned by a pipe", 1, result.out_pinned);
 	unpin();
 	check_equal("used", 0, region_used(id));
