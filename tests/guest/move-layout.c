@@ -165,8 +165,11 @@ static void make_merged(char *addr, size_t length)
 	check(!madvise(addr, length, MADV_MERGEABLE), "MADV_MERGEABLE: %m");
 	proc_write("/sys/kernel/mm/ksm/sleep_millisecs", "1");
 	proc_write("/sys/kernel/mm/ksm/run", "1");
-	for (tries = 0; tries < 1000; tries++) {
-		if (page_frame(0, addr) == page_frame(0, addr + length - PAGE)) {
+	for (tries = 0; tries < 6000; tries++) {
+		for (at = PAGE; at < length; at += PAGE)
+			if (page_frame(0, addr) != page_frame(0, addr + at))
+				break;
+		if (at == length) {
 			proc_write("/sys/kernel/mm/ksm/run", "0");
 			return;
 		}
