@@ -239,9 +239,7 @@ static void check_soon_empty(void)
 {
 	double began = now();
 
-	while (region_used(id) && now() - began < 5)
-		sleep_ms(10);
-	check_equal("used after a kill", 0, region_used(id));
+	region_wait_used("used after a kill", id, 0);
 	if (now() - began > 0.1)
 		note("pages of a killed process came free after %.2f s",
 		     now() - began);

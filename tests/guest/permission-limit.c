@@ -165,6 +165,7 @@ static void level_set(unsigned int level)
 static void round_at(unsigned int next)
 {
 	char text[32], *addr;
+	unsigned int tries;
 	pid_t pid;
 
 	region_text(id, "isolation", text, sizeof(text));
@@ -184,6 +185,8 @@ static void round_at(unsigned int next)
 		level_set(next);
 	limit_set("8388608");
 	barrier(to_parent, to_child);
+	for (tries = 0; tries < 50 && there(pid, *shared) != LENGTH / PAGE; tries++)
+		sleep_ms(20);
 	check_equal("moved by root", LENGTH / PAGE, there(pid, *shared));
 	check(write(to_child[1], text, 1) == 1, "the user has ended");
 	child_check(pid, 0);
