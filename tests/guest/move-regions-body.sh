@@ -36,9 +36,8 @@ fi
 expect "used of the other" $PAGES "$(used 1)"
 expect "pages of two where they were" $PAGES "$(workload two where 1)"
 before=$(workload two rounds)
-sleep 1
-after=$(workload two rounds)
-[ "$after" -gt "$before" ] || fail "two stands still: $before and $after rounds"
+goes_on() { [ "$(workload two rounds)" -gt "$before" ]; }
+wait_until 30 "two stands still after $before rounds" goes_on
 expect "one moves to what is left" $PAGES "$(workload one in 1)"
 expect "and back" $PAGES "$(workload one out 1)"
 expect "two too" $PAGES "$(workload two out 1)"
