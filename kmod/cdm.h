@@ -201,7 +201,7 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  * @leaving: set before @life is taken for write, so that calls end soon
  * @admin: guards @state, @isolation, @isolation_before, @online_pages,
  *	@memmap_on_block, @drainer, @still_since, @told_stuck
- * @state: set by region_set_state() alone
+ * @state: set by cdm_region_set_state() alone
  * @isolation: level while @state is not CDM_HELD; while it is being changed, the
  *	new one, from whose blocks pages are taken first
  * @isolation_before: what @isolation was before @changer's change
@@ -419,7 +419,7 @@ int cdm_region_set_isolation(struct cdm_region *region, struct file *file,
 			     const struct cdm_set_isolation *wanted,
 			     struct cdm_set_isolation *result);
 void cdm_region_restore_isolation(struct cdm_region *region, struct file *file);
-void cdm_region_keep_levels(struct cdm_region *region);
+void cdm_region_end_change(struct cdm_region *region);
 const char *cdm_region_level_name(const struct cdm_region *region);
 unsigned int cdm_blocks_at(const struct cdm_region *region,
 			   enum cdm_isolation level);

@@ -189,6 +189,14 @@ void cdm_block_poison_learn(struct cdm_block *block)
 		chunk_poison_learn(block, i);
 }
 
+static bool is_draining(const struct cdm_block *block)
+{
+	const struct cdm_region *region = block->region;
+
+	return READ_ONCE(region->state) == CDM_DRAINING ||
+	       READ_ONCE(region->changing) == block;
+}
+
 /**
  * cdm_system_info() - describe a system block for user space
  * @block: the block
@@ -205,7 +213,7 @@ void cdm_system_info(struct cdm_block *block, struct cdm_block_info *info)
 				   block->nr_pages);
 	info->total = block->nr_pages - info->retired;
 	info->used = census.used;
-	if (READ_ONCE(block->region->state) == CDM_DRAINING)
+	if (is_draining(block))
 		info->flags |= CDM_BLOCK_DRAINING;
 }
 
@@ -233,7 +241,7 @@ void cdm_system_usage(struct cdm_block *block, struct cdm_usage *usage)
 	if (READ_ONCE(block->presence) != CDM_PRESENCE_OFFLINE)
 		usage->free += block->nr_pages -
 			       min(block->nr_pages, census.used + retired);
-	if (READ_ONCE(block->region->state) == CDM_DRAINING)
+	if (is_draining(block))
 		usage->draining += census.used;
 	usage->memmap_ram_bytes += block->nr_pages * sizeof(struct page);
 	mutex_lock(&block->region->chunks);

@@ -514,7 +514,7 @@ static void drain_begin(struct cdm_region *region, struct file *file)
 
 	/* Who closes a file that has begun something waits for no other's drain. */
 	WRITE_ONCE(region->drainer, file);
-	cdm_region_keep_levels(region);
+	cdm_region_end_change(region);
 	if (region->state == CDM_DRAINING)
 		return;
 	cdm_region_set_state(region, CDM_DRAINING);
@@ -586,6 +586,7 @@ void cdm_region_roll_back(struct cdm_region *region)
 	if (!cdm_drain_until(region, &limits, &drained)) {
 		cdm_region_hold(region);
 		cdm_region_set_state(region, CDM_HELD);
+		cdm_region_event(region, CDM_EVENT_OFFLINE, NULL);
 	} else if (!READ_ONCE(region->leaving)) {
 		drain_give_up(region);
 	}

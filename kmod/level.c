@@ -207,13 +207,15 @@ static int blocks_change(struct cdm_change *change, enum cdm_isolation level,
 }
 
 /**
- * cdm_region_keep_levels() - end a change of level, if one is on, as far as it got
+ * cdm_region_end_change() - end a change of level, if one is on, as far as it got
  * @region: the region
  *
  * Context: may sleep; the caller holds cdm_region.admin.
  */
-void cdm_region_keep_levels(struct cdm_region *region)
+void cdm_region_end_change(struct cdm_region *region)
 {
+	bool changes = region->changer;
+	char level[32];
 	unsigned int i;
 
 	lockdep_assert_held(&region->admin);
@@ -224,13 +226,8 @@ void cdm_region_keep_levels(struct cdm_region *region)
 	WRITE_ONCE(region->changer, NULL);
 	if (!cdm_blocks_at(region, CDM_ISOLATION_RESERVED))
 		cdm_region_unhide_node(region);
-}
-
-static void change_end(struct cdm_region *region)
-{
-	char level[32];
-
-	cdm_region_keep_levels(region);
+	if (!changes)
+		return;
 	snprintf(level, sizeof(level), "CDM_ISOLATION=%s",
 		 cdm_region_level_name(region));
 	cdm_region_event(region, CDM_EVENT_ISOLATION, level, NULL);
@@ -276,7 +273,7 @@ static void change_restore(struct cdm_region *region)
 	cdm_offliner_stop(region);
 	if (cdm_blocks_populate(region) || rc)
 		dev_warn(&region->dev, "not every block got its old level back\n");
-	change_end(region);
+	cdm_region_end_change(region);
 }
 
 static int change_check(struct cdm_region *region, struct file *file,
@@ -340,7 +337,7 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 	if (!rc) {
 		/* That of a slice before, if a block went offline in between. */
 		cdm_offliner_stop(region);
-		change_end(region);
+		cdm_region_end_change(region);
 	} else if (rc != -ENODEV && !((wanted->flags & CDM_SET_ISOLATION_KEEP) &&
 				    (rc == -ETIMEDOUT || rc == -EINTR))) {
 		change_restore(region);
