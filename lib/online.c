@@ -240,6 +240,10 @@ static int level_fail(struct online *online, const struct cdm_wanted *wanted, in
 				cdm_isolation_get_name(region->isolation),
 				cdm_size_text(region->online_size).text, region->name,
 				cdm_isolation_get_name(wanted->isolation));
+	if (region->memmap_on_block != wanted->memmap_on_block)
+		return cdm_fail(online->ctx, EBUSY, "%s is online with its struct pages in %s; "
+				"'cdmctl offline %s' first", region->name,
+				region->memmap_on_block ? "its memory" : "RAM", region->name);
 	return cdm_fail(online->ctx, EBUSY, "%s is online with %s; 'cdmctl offline %s' first",
 			region->name, cdm_size_text(region->online_size).text, region->name);
 }

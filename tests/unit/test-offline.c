@@ -349,6 +349,10 @@ static void test_dry_run_looks_at_the_region(void **state)
 	cdm_job_set_max_bytes(job, 0);
 	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_SHARED), -EBUSY);
 	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "'cdmctl set-isolation cdm0 shared'"));
+	cdm_job_set_memmap_on_block(job, true);
+	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_PRIVATE), -EBUSY);
+	assert_non_null(strstr(cdm_get_error(f->fake.ctx), "online with its struct pages in RAM"));
+	cdm_job_set_memmap_on_block(job, false);
 	cdm_job_set_length(job, 512 << 20);
 	assert_int_equal(cdm_job_online(job, "cdm0", CDM_ISOLATION_PRIVATE), -EBUSY);
 	cdm_job_set_length(job, 1 << 20);
