@@ -90,6 +90,17 @@ static bool run_keeps_huge(const struct cdm_move *move, const struct cdm_spot *f
 			first->kind != CDM_KIND_SHARED);
 }
 
+/*
+ * May the kernel make pages where there are none? Filling takes the place of a zero page,
+ * too, and migrate_vma_insert_page() forgets that it is protected against writing.
+ */
+static bool mapping_can_fill(const struct cdm_move *move,
+			     struct vm_area_struct *vma)
+{
+	return (move->flags & CDM_MIGRATE_POPULATE) && vma_is_anonymous(vma) &&
+	       !userfaultfd_wp(vma);
+}
+
 static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		     unsigned long start, unsigned long end,
 		     const struct cdm_spot *spots, struct cdm_batch *batch,
@@ -133,8 +144,7 @@ static void move_run(struct cdm_move *move, struct vm_area_struct *vma,
 		batch_retire(batch, args.npages);
 	} else {
 		cdm_batch_refuse(batch, args.npages, !move->to);
-		cdm_batch_copy(batch, args.npages,
-			   move->flags & CDM_MIGRATE_POPULATE);
+		cdm_batch_copy(batch, args.npages, mapping_can_fill(move, vma));
 		cdm_batch_verify(batch, args.npages);
 		migrate_vma_pages(&args);
 		cdm_batch_count(batch, args.npages, spots, counts);
@@ -171,22 +181,33 @@ static enum cdm_result judge_page(const struct cdm_move *move,
 	}
 }
 
+/*
+ * 7.2 takes the breakpoint of a uprobe out of no device page (uprobe_write()): who
+ * comes by when the probe has gone is killed. They are where programs are run.
+ */
+static bool mapping_may_have_probes(const struct vm_area_struct *vma)
+{
+	return vma->vm_file && (vma->vm_flags & VM_EXEC);
+}
+
 static enum cdm_result judge(const struct cdm_move *move,
-			     const struct vm_area_struct *vma,
+			     struct vm_area_struct *vma,
 			     const struct cdm_spot *spot)
 {
+	enum cdm_result result;
+
 	switch (spot->kind) {
 	case CDM_KIND_NONE:
-		if ((move->flags & CDM_MIGRATE_POPULATE) &&
-		    vma_is_anonymous((struct vm_area_struct *)vma))
-			return CDM_WANTED;
-		return CDM_NOT_PRESENT;
+		return mapping_can_fill(move, vma) ? CDM_WANTED : CDM_NOT_PRESENT;
 	case CDM_KIND_SWAP:
 		return CDM_NOT_PRESENT;
 	case CDM_KIND_TRANSIT:
 		return CDM_BUSY;
 	default:
-		return judge_page(move, spot);
+		result = judge_page(move, spot);
+		if (result == CDM_WANTED && move->to && mapping_may_have_probes(vma))
+			return CDM_UNSUPPORTED;
+		return result;
 	}
 }
 
@@ -230,12 +251,6 @@ static bool mapping_can_move(struct vm_area_struct *vma)
 {
 	return !is_vm_hugetlb_page(vma) && !(vma->vm_flags & VM_SPECIAL) &&
 	       !vma_is_dax(vma);
-}
-
-static bool mapping_can_fill(const struct cdm_move *move,
-			     struct vm_area_struct *vma)
-{
-	return (move->flags & CDM_MIGRATE_POPULATE) && vma_is_anonymous(vma);
 }
 
 /*

@@ -65,6 +65,7 @@ int frame_where(uint64_t pfn)
 }
 
 #define PAGEMAP_PFN	((1ULL << 55) - 1)
+#define PAGEMAP_UFFD_WP	(1ULL << 57)
 #define PAGEMAP_SWAP	(1ULL << 62)
 #define PAGEMAP_PRESENT	(1ULL << 63)
 
@@ -114,6 +115,14 @@ uint64_t page_frame(pid_t pid, const void *addr)
 
 	pagemap_read(pid, addr, 1, &entry);
 	return entry & PAGEMAP_PRESENT ? entry & PAGEMAP_PFN : 0;
+}
+
+bool page_is_uffd_protected(const void *addr)
+{
+	uint64_t entry;
+
+	pagemap_read(0, addr, 1, &entry);
+	return entry & PAGEMAP_UFFD_WP;
 }
 
 static uint64_t *entries_of(pid_t pid, const void *addr, size_t nr)

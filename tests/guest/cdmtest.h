@@ -92,6 +92,7 @@ void frames_scan(void);		/* after regions came or went */
 int frame_where(uint64_t pfn);
 int page_where(pid_t pid, const void *addr);
 uint64_t page_frame(pid_t pid, const void *addr);	/* 0: not present */
+bool page_is_uffd_protected(const void *addr);	/* of this process */
 uint64_t pages_at(pid_t pid, const void *addr, size_t length, int where);
 /* Whether one of the pages is in that page frame. */
 bool frame_among(uint64_t frame, const void *addr, size_t length);

@@ -6,14 +6,19 @@
  *
  * What a program does to its mappings with pages on a region in them: huge
  * pages, mlock, mremap, mprotect, MADV_DONTNEED, munmap, fork of a locked
- * mapping, guard pages, reading and writing through /proc/self/mem and O_DIRECT.
+ * mapping, guard pages, write protection of userfaultfd, a probe in its text, reading
+ * and writing through /proc/self/mem and O_DIRECT.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/userfaultfd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -284,6 +289,91 @@ static void guarded(void)
 	check_empty("used after guard pages");
 }
 
+/*
+ * Zero pages that are protected so that userfaultfd hears of writes: filling would take
+ * their place, and nobody would hear of any.
+ */
+static void write_protected(void)
+{
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+	};
+	char *addr = map_anon(LENGTH);
+	struct uffdio_range range = { (uintptr_t)addr, LENGTH };
+	struct uffdio_register area = { range, UFFDIO_REGISTER_MODE_WP };
+	struct uffdio_writeprotect protect = { range, UFFDIO_WRITEPROTECT_MODE_WP };
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	struct cdm_migrate move;
+	size_t i;
+
+	check(uffd >= 0 && !ioctl(uffd, UFFDIO_API, &api), "userfaultfd: %m");
+	check(!madvise(addr, LENGTH, MADV_NOHUGEPAGE), "madvise: %m");
+	for (i = 0; i < LENGTH; i += PAGE)
+		check(!*(volatile char *)(addr + i), "not zero");
+	check(!ioctl(uffd, UFFDIO_REGISTER, &area), "UFFDIO_REGISTER: %m");
+	check(!ioctl(uffd, UFFDIO_WRITEPROTECT, &protect), "UFFDIO_WRITEPROTECT: %m");
+	move = move_range(fd, addr, LENGTH, id, CDM_MIGRATE_POPULATE);
+	check_equal("protected zero pages, not present", PAGES, move.out_not_present);
+	for (i = 0; i < LENGTH; i += PAGE)
+		check(page_is_uffd_protected(addr + i),
+		      "page %zu may be written to, and nobody hears of it", i / PAGE);
+	close(uffd);
+	munmap(addr, LENGTH);
+	check_empty("used after write protection");
+}
+
+static __attribute__((noinline, aligned(4096))) unsigned int probed_function(unsigned int n)
+{
+	__asm__ volatile("" : "+r"(n));
+	return n + 1;
+}
+
+/* Where a mapping of this program has the function, in its file. */
+static unsigned long file_offset(const void *where)
+{
+	unsigned long start, end, offset;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+
+	check(maps, "/proc/self/maps: %m");
+	while (fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &offset) == 3 &&
+		    (uintptr_t)where >= start && (uintptr_t)where < end) {
+			fclose(maps);
+			return (uintptr_t)where - start + offset;
+		}
+	check(false, "no mapping of %p", where);
+	return 0;
+}
+
+/* A breakpoint in a page that cdm has moved is taken out again, or the program dies of it. */
+static void probed(void)
+{
+	static const char tracing[] = "/sys/kernel/tracing";
+	char path[256], file[PATH_MAX], text[PATH_MAX + 64];
+	void *function = (void *)probed_function;
+	struct cdm_migrate move;
+	ssize_t length = readlink("/proc/self/exe", file, sizeof(file) - 1);
+
+	check(length > 0, "/proc/self/exe: %m");
+	file[length] = '\0';
+	snprintf(path, sizeof(path), "%s/uprobe_events", tracing);
+	snprintf(text, sizeof(text), "p:cdmtest/probed %s:0x%lx", file, file_offset(function));
+	proc_write(path, text);
+	snprintf(path, sizeof(path), "%s/events/cdmtest/probed/enable", tracing);
+	proc_write(path, "1");
+	check_equal("with a probe", 2, probed_function(1));
+	move = move_range(fd, (char *)function, PAGE, id, 0);
+	check_equal("a page with a probe in it, not moved", 1, move.out_unsupported);
+	check_equal("after a move", 3, probed_function(2));
+	proc_write(path, "0");
+	snprintf(path, sizeof(path), "%s/uprobe_events", tracing);
+	proc_write(path, "-:cdmtest/probed");
+	check_equal("without the probe", 4, probed_function(3));
+	check_empty("used after a probe");
+}
+
 int main(void)
 {
 	test_begin(1);
@@ -297,6 +387,8 @@ int main(void)
 	through_the_kernel();
 	populated();
 	guarded();
+	write_protected();
+	probed();
 	close(fd);
 	test_end();
 	return 0;

@@ -161,7 +161,8 @@ struct cdm_offline {
  * @pid: whose memory, in the caller's pid namespace; 0 for the caller's own
  * @from: move only pages that are there: CDM_WHERE_ANY, CDM_WHERE_RAM or the
  *	id of a region
- * @to: CDM_WHERE_RAM, or the id of the region that this file belongs to
+ * @to: CDM_WHERE_RAM, or the id of the region that this file belongs to. To the kernel
+ *	memory at CDM_ISOLATION_SHARED is RAM: where there is little else, pages go there
  * @workers: threads to work with, 1 to 64; 0 for the module's default, which
  *	is also the most that a caller without CAP_SYS_NICE gets
  * @addr: first byte
@@ -178,7 +179,8 @@ struct cdm_offline {
  * @out_file: pages that stayed because they belong to a file, shared or secret memory
  * @out_huge: pages that stayed because this kernel cannot split their folio
  * @out_unsupported: pages in mappings that cannot move (hugetlb, device, DAX or
- *	special memory), and those of another driver
+ *	special memory), those of another driver, and, on the way to a region, copies of
+ *	a program's pages that it executes (with a breakpoint in them, say)
  * @out_no_space: pages that stayed because @to had no room, or the caller has as much
  *	of it as max_bytes in its sysfs directory allows
  * @out_retired: pages that could not be read and are being retired
