@@ -116,6 +116,8 @@ enum cdm_presence {
  *	cdm_region.admin
  * @isolation: its level, CDM_ISOLATION_NONE while held; changed under
  *	cdm_region.admin and cdm_region.grow while @role is CDM_ROLE_IDLE
+ * @cost: pages in use when a change began, and one for a memory map; for the order of
+ *	the change; guarded by cdm_region.admin
  * @before: the level it had before a change that is not finished, or
  *	CDM_ISOLATION_NONE; guarded by cdm_region.admin
  * @role: what its pages are, changed by cdm_block_set_role() under
@@ -142,6 +144,7 @@ struct cdm_block {
 	unsigned long nr_pages;
 	bool online;
 	enum cdm_isolation isolation;
+	unsigned long cost;
 	enum cdm_isolation before;
 	enum cdm_role role;
 	struct dev_pagemap pgmap;
@@ -471,6 +474,7 @@ void cdm_system_usage(struct cdm_block *block, struct cdm_usage *usage);
 int cdm_hotplug_init(void);
 void cdm_hotplug_exit(void);
 int cdm_node_take(struct cdm_region *region, enum cdm_isolation isolation);
+bool cdm_node_has_others(const struct cdm_region *region, enum cdm_isolation isolation);
 void cdm_node_release(struct cdm_region *region);
 void cdm_node_keep_pages(int nid);
 int cdm_hotplug_add(struct cdm_block *block);

@@ -62,6 +62,21 @@ int cdm_node_take(struct cdm_region *region, enum cdm_isolation isolation)
 }
 
 /**
+ * cdm_node_has_others() - does other memory keep a region from a level?
+ * @region: a region with blocks of the other kind
+ * @isolation: CDM_ISOLATION_RESERVED or CDM_ISOLATION_SHARED
+ *
+ * Context: any; the answer may change at once, and cdm_node_take() has the last word.
+ * Return: true if its node could not be made ready even without the region's blocks.
+ */
+bool cdm_node_has_others(const struct cdm_region *region, enum cdm_isolation isolation)
+{
+	if (isolation == CDM_ISOLATION_SHARED)
+		return READ_ONCE(hidden[region->nid]) > region->hides_node;
+	return node_present_pages(region->nid) > atomic_long_read(&region->nr_system);
+}
+
+/**
  * cdm_node_release() - a region has no reserved memory any more
  * @region: the region
  *

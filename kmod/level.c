@@ -67,7 +67,8 @@ static enum cdm_isolation level_against(enum cdm_isolation level)
 	}
 }
 
-static unsigned long block_used(struct cdm_block *block)
+/* What it costs to change a block, in pages. */
+static unsigned long block_cost(struct cdm_block *block)
 {
 	struct cdm_usage usage = {};
 
@@ -84,7 +85,7 @@ static struct cdm_block *block_next(struct cdm_region *region,
 				    enum cdm_isolation from,
 				    enum cdm_isolation level)
 {
-	unsigned long used, least = ULONG_MAX;
+	unsigned long least = ULONG_MAX;
 	struct cdm_block *best = NULL;
 	unsigned int i;
 
@@ -94,9 +95,8 @@ static struct cdm_block *block_next(struct cdm_region *region,
 		if (!block->online || block->isolation == level ||
 		    (from != CDM_ISOLATION_NONE && block->isolation != from))
 			continue;
-		used = block_used(block);
-		if (used < least) {
-			least = used;
+		if (block->cost < least) {
+			least = block->cost;
 			best = block;
 		}
 	}
@@ -291,6 +291,10 @@ static int change_check(struct cdm_region *region, struct file *file,
 	if (!IS_ALIGNED(length, PFN_PHYS(region->block_pages)) ||
 	    PHYS_PFN(length) > region->online_pages)
 		return -EINVAL;
+	/* Said now, and not when the region has been emptied for it. */
+	if (against != CDM_ISOLATION_NONE && cdm_blocks_at(region, against) &&
+	    cdm_node_has_others(region, level))
+		return -EXDEV;
 	/* What is against the new level has to go, all of it. */
 	if (against != CDM_ISOLATION_NONE && length &&
 	    cdm_blocks_at(region, against) &&
@@ -298,6 +302,16 @@ static int change_check(struct cdm_region *region, struct file *file,
 	    PHYS_PFN(length) / region->block_pages)
 		return -EXDEV;
 	return 0;
+}
+
+static void change_begin(struct cdm_region *region)
+{
+	unsigned int i;
+
+	region->isolation_before = region->isolation;
+	for (i = 0; i < region->nr_blocks; i++)
+		region->blocks[i].cost = block_cost(&region->blocks[i]);
+	cdm_stuck_reset(region);
 }
 
 static int set_isolation_locked(struct cdm_region *region, struct file *file,
@@ -323,10 +337,8 @@ static int set_isolation_locked(struct cdm_region *region, struct file *file,
 		rc = -EALREADY;
 	if (rc)
 		goto out;
-	if (!region->changer) {
-		region->isolation_before = region->isolation;
-		cdm_stuck_reset(region);
-	}
+	if (!region->changer)
+		change_begin(region);
 	WRITE_ONCE(region->changer, file);
 	/* What the thread has moved since the last slice, wherever this one goes on. */
 	if (region->offliner)
