@@ -450,6 +450,7 @@ void *cdm_pagemap_owner(void);
 int cdm_system_populate(struct cdm_block *block);
 int cdm_system_depopulate(struct cdm_block *block);
 unsigned long cdm_system_free(struct cdm_region *region);
+unsigned long cdm_system_shared_free(const struct cdm_region *region);
 unsigned long cdm_system_alloc(struct cdm_region *region, unsigned int order,
 			       u16 owner, unsigned long *pfns, unsigned long nr);
 unsigned long cdm_system_next_window(struct cdm_block *block,

@@ -61,6 +61,8 @@ struct cdm_drain {
 
 /**
  * cdm_ram_has_room() - is there RAM without waking the out-of-memory killer?
+ * @leaving: a region whose blocks go offline, or NULL: memory for everybody on its node
+ *	is no room, as the kernel empties no block into another one of its node
  * @pages: for how many more
  *
  * With swap to spare, allocating makes room.
@@ -68,7 +70,7 @@ struct cdm_drain {
  * Context: any.
  * Return: true if so.
  */
-bool cdm_ram_has_room(unsigned long pages)
+bool cdm_ram_has_room(const struct cdm_region *leaving, unsigned long pages)
 {
 	unsigned long reserve = clamp(totalram_pages() >> RAM_RESERVE_SHIFT,
 				      RAM_RESERVE_MIN_BYTES >> PAGE_SHIFT,
@@ -76,13 +78,15 @@ bool cdm_ram_has_room(unsigned long pages)
 	long available = si_mem_available();
 	long need = reserve + pages;
 
+	if (leaving)
+		available -= cdm_system_shared_free(leaving);
 	return available > need || get_nr_swap_pages() > need;
 }
 
 /* The same, for a window of each worker. */
-static bool ram_has_room_for_windows(void)
+static bool ram_has_room_for_windows(const struct cdm_region *leaving)
 {
-	return cdm_ram_has_room(cdm_job_workers(0, true) * CDM_WINDOW_PAGES);
+	return cdm_ram_has_room(leaving, cdm_job_workers(0, true) * CDM_WINDOW_PAGES);
 }
 
 /* The next run of used pages; the bits may change as soon as this returns. */
@@ -223,7 +227,7 @@ static bool drain_step(struct cdm_job *job, struct cdm_batch *batch)
 		to = NULL;
 	/* Huge pages of a system block go to RAM in any case. */
 	if ((!to || drain->system) && !READ_ONCE(drain->region->lost) &&
-	    !ram_has_room_for_windows()) {
+	    !ram_has_room_for_windows(NULL)) {
 		WRITE_ONCE(drain->no_room, true);
 		return false;
 	}
@@ -422,7 +426,7 @@ static int system_drain(struct cdm_region *region,
 		moved = cdm_offliner_count(region, limits->only, &stuck, drained);
 		if (!rc && stuck.left && card_has_gone(region, limits))
 			rc = -ENXIO;
-		full = !ram_has_room_for_windows();
+		full = !ram_has_room_for_windows(region);
 		drained->no_memory =
 			full || READ_ONCE(region->offline_no_room) ? stuck.left : 0;
 		drained->busy = moved ? 0 : stuck.left;

@@ -71,7 +71,7 @@ static inline u64 cdm_stuck_busy(const struct cdm_stuck *stuck,
 	return min(drained->busy, stuck->left - known);
 }
 
-bool cdm_ram_has_room(unsigned long pages);
+bool cdm_ram_has_room(const struct cdm_region *leaving, unsigned long pages);
 bool cdm_pass_waits(const struct cdm_region *region, unsigned int idle_passes);
 long cdm_drain_pass(struct cdm_region *region, const struct cdm_limits *limits,
 		    bool system, bool waits, struct cdm_drained *drained);

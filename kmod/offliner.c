@@ -80,7 +80,7 @@ static unsigned int offline_pass(struct cdm_region *region, unsigned long limit,
 		 * RAM is full it searches there for long, deaf to signals. While
 		 * something in it is held to try would be noise.
 		 */
-		has_room = !usage.used || cdm_ram_has_room(usage.used);
+		has_room = !usage.used || cdm_ram_has_room(region, usage.used);
 		no_room |= !has_room;
 		if (!READ_ONCE(region->offline_stop) && !usage.pinned && has_room) {
 			schedule_delayed_work(&region->nudge, limit);

@@ -366,6 +366,20 @@ unsigned long cdm_system_free(struct cdm_region *region)
 }
 
 /**
+ * cdm_system_shared_free() - free memory for everybody on the node of a region
+ * @region: the region
+ *
+ * Context: any.
+ * Return: pages; none if the region has no such memory.
+ */
+unsigned long cdm_system_shared_free(const struct cdm_region *region)
+{
+	if (READ_ONCE(region->hides_node) || !atomic_long_read(&region->nr_system))
+		return 0;
+	return zone_page_state(region_zone(region), NR_FREE_PAGES);
+}
+
+/**
  * cdm_system_go_online() - keep pages that go online from the allocator
  * @block: their block
  * @page: first page

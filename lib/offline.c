@@ -45,11 +45,20 @@ static int no_room_fail(struct offline *offline, struct cdm_region *region)
 
 /* --- drain --- */
 
+/* What everybody may have is RAM to the kernel, until it leaves. */
+static uint64_t shared_free(struct cdm_region *region)
+{
+	const struct cdm_level *shared = cdm_region_get_level(region, CDM_ISOLATION_SHARED);
+
+	return shared ? shared->size - MIN(shared->size, shared->used + shared->retired) : 0;
+}
+
 static int drain_plan(struct offline *offline, struct cdm_region *region)
 {
 	struct cdm_drain *drain = &offline->job->drain;
 
 	cdm_meminfo_read(offline->ctx, &drain->ram_available, &drain->swap_free);
+	drain->ram_available -= MIN(drain->ram_available, shared_free(region));
 	drain->needed = region->used;
 	drain->left = region->used;
 	drain->fits = drain->needed <= drain->ram_available + drain->swap_free;

@@ -165,6 +165,22 @@ static void test_ram_too_small(void **state)
 	assert_int_equal(script.offlines, 1);
 }
 
+/* What leaves with the region is no room for what is on it. */
+static void test_shared_is_no_room(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_region(&f->fake, 0, "dax0.0", "online", "shared", 1 << 30, 100 << 20);
+	fake_level(&f->fake, 0, CDM_ISOLATION_SHARED, 1 << 30, 100 << 20);
+	fake_write(&f->fake, "/proc/meminfo", "MemAvailable: 1000000 kB\nSwapFree: 1024 kB\n");
+	cdm_refresh(f->fake.ctx);
+	assert_int_equal(cdm_job_offline(f->job, "cdm0"), -ENOMEM);
+	assert_int_equal(script.offlines, 0);
+	fake_write(&f->fake, "/proc/meminfo", "MemAvailable: 1100000 kB\nSwapFree: 1024 kB\n");
+	assert_int_equal(cdm_job_offline(f->job, "cdm0"), 0);
+	assert_int_equal(script.offlines, 1);
+}
+
 static void test_no_room_in_ram(void **state)
 {
 	struct fixture *f = *state;
@@ -420,6 +436,7 @@ int main(void)
 		test(test_time_is_up),
 		test(test_cancel),
 		test(test_ram_too_small),
+		test(test_shared_is_no_room),
 		test(test_no_room_in_ram),
 		test(test_already_held),
 		test(test_errors_of_the_kernel),
