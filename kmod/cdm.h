@@ -244,7 +244,8 @@ static inline unsigned long cdm_chunk_pfn(const struct cdm_block *block, unsigne
  * @held_from: pfn at which the next pass begins to wait for pages that are held; a
  *	hint, written by the workers of a pass
  * @users: those who have pages, and some who had, by their number (owner.c)
- * @users_lock: serializes who comes to @users, and looks at all pages for them
+ * @users_lock: serializes who comes to @users
+ * @recount_lock: serializes looks at all pages for @users
  * @max_pages: that each of them may have; LONG_MAX for no limit
  * @recounted: jiffies when all pages of system blocks were last looked at for that
  * @retired: bad pages by pfn, with when and how they became known (poison.c); kept
@@ -309,6 +310,7 @@ struct cdm_region {
 	unsigned long held_from;
 	struct xarray users;
 	struct mutex users_lock;
+	struct mutex recount_lock;
 	long max_pages;
 	unsigned long recounted;
 	struct xarray retired;

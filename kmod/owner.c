@@ -152,14 +152,14 @@ void cdm_user_recount(struct cdm_region *region, struct cdm_user *user,
 	    READ_ONCE(region->max_pages) || recounted_lately(region))
 		return;
 	/* One looks for all: that may take longer than it is good for. */
-	mutex_lock(&region->users_lock);
+	mutex_lock(&region->recount_lock);
 	if (!recounted_lately(region)) {
 		for (i = 0; i < region->nr_blocks; i++)
 			if (READ_ONCE(region->blocks[i].role) == CDM_ROLE_SYSTEM)
 				cdm_system_usage(&region->blocks[i], &usage);
 		WRITE_ONCE(region->recounted, jiffies);
 	}
-	mutex_unlock(&region->users_lock);
+	mutex_unlock(&region->recount_lock);
 }
 
 /**

@@ -464,6 +464,7 @@ static struct cdm_region *region_new(struct device *parent, int nid)
 	INIT_DELAYED_WORK(&region->nudge, cdm_region_nudge);
 	xa_init_flags(&region->users, XA_FLAGS_ALLOC);
 	mutex_init(&region->users_lock);
+	mutex_init(&region->recount_lock);
 	region->max_pages = LONG_MAX;
 	region->recounted = jiffies;
 	xa_init(&region->retired);
